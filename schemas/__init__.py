@@ -1,0 +1,1 @@
+"""The contracts: what travels on the topics, defined once, as pydantic models."""

@@ -1,0 +1,16 @@
+"""Which time-zone names exist (IANA)."""
+
+from functools import cache
+from zoneinfo import available_timezones
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def known_zone(name: str) -> str:
+    """The name itself, or ValueError when IANA has no such zone."""
+    if name not in _names():
+        raise ValueError(f"{name!r} is no IANA time zone; write for example Asia/Shanghai")
+    return name
