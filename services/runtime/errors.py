@@ -1,0 +1,46 @@
+"""Fates: what an exception tells the loop to do. Anything not named here stops its partition with the cause."""
+
+from services.runtime.ports import Record
+
+
+class InvalidMessage(Exception):
+    """Input from outside that cannot be read: the record becomes a dead letter and the rest goes on.
+
+    Raised from `handle` it must name its `record`; `detail` must not quote the input, it is kept in the clear.
+    """
+
+    def __init__(self, code: str, detail: str, pointer: str = "", *, record: Record[object] | None = None) -> None:
+        super().__init__(f"{code}: {detail}" + (f" at {pointer}" if pointer else ""))
+        self.code = code
+        self.detail = detail
+        self.pointer = pointer
+        self.record = record
+
+
+class Transient(Exception):
+    """May work a moment later: the loop backs off and starts again from the checkpoint."""
+
+
+class NotReady(Transient):
+    """Something that must come first is not here yet; waited for visibly, and not a failure."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CommitUnclear(Transient):
+    """The connection was lost on COMMIT: read what the transaction would have written before doing it again."""
+
+
+class Fenced(Exception):
+    """Another owner has taken over; drop the work and read the position again before any more."""
+
+
+class HaltError(Exception):
+    """The service must not go on until a person has acted; `remedy` says what to do."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}: {remedy}")
+        self.what = what
+        self.remedy = remedy

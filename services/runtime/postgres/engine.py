@@ -1,0 +1,40 @@
+"""Database engines with the limits that every session of the platform has."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+IDLE_IN_TRANSACTION_SECONDS = 10
+STATEMENT_TIMEOUT_SECONDS = 30
+LOCK_TIMEOUT_SECONDS = 5
+
+
+def create_engine(url: str, *, role: str | None, schema: str, pool_size: int = 8) -> AsyncEngine:
+    """`url` is `postgresql+asyncpg://…`, a socket directory as `?host=/dir`; `role` None stays the login role."""
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        pool_pre_ping=True,
+        # Parameters may hold personal data and would otherwise stand in every error text.
+        hide_parameters=True,
+        connect_args={"server_settings": _session_settings(role, schema), "timeout": 10},
+    )
+
+
+def _session_settings(role: str | None, schema: str) -> dict[str, str]:
+    settings = {
+        "application_name": f"loyalty-{schema}",
+        "search_path": schema,
+        "timezone": "UTC",
+        "jit": "off",
+        # A frozen owner must not hold rows for ever.
+        "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
+        "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
+        "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
+    if role is not None:
+        settings["role"] = role
+    return settings

@@ -1,0 +1,50 @@
+"""What a database error means: worth another try, or which constraint it hit."""
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError, TimeoutError as PoolTimeout
+
+# Serialisation, deadlock, lock and statement limits, shutdown and start-up, out of connections, idle cut-off.
+_RETRIED_STATES = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03", "25P04"})
+_CONNECTION_CLASS = "08"
+
+
+def is_transient(error: BaseException) -> bool:
+    """True where the same work may succeed on a new connection or a moment later."""
+    state = sqlstate(error)
+    if state is not None:
+        return state in _RETRIED_STATES or state.startswith(_CONNECTION_CLASS)
+    return is_connection_lost(error) or isinstance(error, PoolTimeout)
+
+
+def is_connection_lost(error: BaseException) -> bool:
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, InterfaceError)):
+        return True
+    return any(
+        isinstance(cause, (ConnectionError, TimeoutError, OSError, asyncpg.InterfaceError)) for cause in _causes(error)
+    )
+
+
+def sqlstate(error: BaseException) -> str | None:
+    for cause in _causes(error):
+        state = getattr(cause, "sqlstate", None)
+        if isinstance(state, str):
+            return state
+    return None
+
+
+def violated_constraint(error: BaseException) -> str | None:
+    """The name of the unique, check or foreign key constraint that refused the statement, if one did."""
+    for cause in _causes(error):
+        name = getattr(cause, "constraint_name", None)
+        if isinstance(name, str):
+            return name
+    return None
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in found:
+        found.append(current)
+        current = getattr(current, "orig", None) or current.__cause__
+    return found
