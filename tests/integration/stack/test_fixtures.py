@@ -1,0 +1,29 @@
+"""The servers that all other tests stand on."""
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from services.ops.stack.providers import dsn
+
+
+async def test_a_test_has_topics_of_its_own(kafka: str, clean_topics: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic(name=f"{clean_topics}checkouts", num_partitions=2, replication_factor=1)])
+    topics = await admin.list_topics()
+    await admin.close()
+    assert [topic for topic in topics if topic.startswith(clean_topics)] == [f"{clean_topics}checkouts"]
+
+
+async def test_a_test_has_a_database_of_its_own(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(dsn(empty_database_url))
+    tables = await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    await connection.close()
+    assert tables == 0
+
+
+async def test_tests_run_on_durable_settings(empty_database_url: str) -> None:
+    connection = await asyncpg.connect(dsn(empty_database_url))
+    settings = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit", "max_connections")}
+    await connection.close()
+    assert settings == {"fsync": "on", "synchronous_commit": "on", "max_connections": "200"}
