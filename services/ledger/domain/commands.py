@@ -1,0 +1,81 @@
+"""What the ledger is asked to decide. `clock` is our time at the door of the decision, `occurred_at` the till's."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from services.ledger.domain.facts import Line, SourcePosition, Tender
+from services.ledger.domain.ids import EventId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPurchase:
+    """An accepted checkout of a known member; amounts in minor units."""
+
+    event_id: EventId
+    occurred_at: datetime
+    clock: datetime
+    position: SourcePosition | None
+    kind: str
+    source: str
+    store: str
+    terminal: str
+    business_day: date
+    sequence: int
+    fingerprint: str
+    currency: str
+    lines: tuple[Line, ...]
+    tenders: tuple[Tender, ...]
+    channel: str | None = None
+    partner: str | None = None
+    time_zone: str | None = None
+    tax_included: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordActivity:
+    """Something other than a purchase that may earn; `reference` makes it one of a kind for its source."""
+
+    event_id: EventId
+    occurred_at: datetime
+    clock: datetime
+    position: SourcePosition | None
+    source: str
+    activity: str
+    reference: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyTier:
+    """A change of standing, numbered per member without gaps; `tier` None = below the first level."""
+
+    event_id: EventId
+    occurred_at: datetime
+    clock: datetime
+    position: SourcePosition | None
+    tier: str | None
+    effective_from: datetime
+    tier_seq: int
+    retroactive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyStatus:
+    """A member's status as of a version of the member; lower versions than the known one change nothing."""
+
+    event_id: EventId
+    occurred_at: datetime
+    clock: datetime
+    position: SourcePosition | None
+    status: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """Bring the account to now: the job's command, which has no cause but time."""
+
+    clock: datetime
+
+
+Command = RecordPurchase | RecordActivity | ApplyTier | ApplyStatus | Settle

@@ -1,0 +1,266 @@
+"""Adjudication: what a purchase or an activity earns by the rules, exactly, and why.
+
+The order is rate, tier factor, best-of, rounding, cap. Amounts stay integers over a common denominator to the end.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from functools import lru_cache
+from math import gcd
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from services.ledger.domain.facts import Award, CapUse, CarryChange, Line, LineShare, Tender
+from services.ledger.domain.rules import Basis, Cap, Occasion, Rounding, Rule, Rules, within
+
+POINTS_TENDER = "points"
+
+
+class Basket(Protocol):
+    """What adjudication reads of a purchase: the command and the recorded fact both have it."""
+
+    @property
+    def store(self) -> str: ...
+    @property
+    def channel(self) -> str | None: ...
+    @property
+    def partner(self) -> str | None: ...
+    @property
+    def time_zone(self) -> str | None: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def tax_included(self) -> bool: ...
+    @property
+    def lines(self) -> tuple[Line, ...]: ...
+    @property
+    def tenders(self) -> tuple[Tender, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the member has used and carries, and the tier that counts: the part of the account that earning reads."""
+
+    tier: str | None
+    caps: Mapping[str, Mapping[str, int]]
+    carries: Mapping[str, Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """What of each line counts: numerators over one denominator, in minor units."""
+
+    lines: tuple[int, ...]
+    over: int
+
+    @property
+    def minor(self) -> int:
+        return sum(self.lines) // self.over
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What a rule would give before rounding and cap: `exact` over `over`."""
+
+    rule: Rule
+    exact: int
+    over: int
+    lines: tuple[LineShare, ...]
+
+
+def adjudicate(
+    rules: Rules, basket: Basket, occurred_at: datetime, allowance: Allowance
+) -> tuple[Eligible, tuple[Award, ...]]:
+    """What a purchase earns; a basket in another currency than the programme's earns nothing."""
+    eligible = eligible_amounts(rules, basket)
+    if basket.currency != rules.currency:
+        return eligible, ()
+    local = occurred_at.astimezone(rules.zone)
+    store_local = occurred_at.astimezone(ZoneInfo(basket.time_zone)) if basket.time_zone else local
+    occasion = Occasion(basket.channel, basket.store, basket.partner, allowance.tier, local, store_local)
+    claims = [
+        claim
+        for rule in rules.for_purchases
+        if rule.applies(occasion) and (claim := _claim(rule, basket, eligible, allowance.tier)) is not None
+    ]
+    return eligible, _awards(rules, claims, local, allowance)
+
+
+def adjudicate_activity(
+    rules: Rules, activity: str, occurred_at: datetime, allowance: Allowance
+) -> tuple[Award, ...]:
+    """What an activity earns: the rules that name it, where they give a fixed number."""
+    local = occurred_at.astimezone(rules.zone)
+    occasion = Occasion(None, None, None, allowance.tier, local, local)
+    claims = [
+        _once(rule, allowance.tier)
+        for rule in rules.for_activity(activity)
+        if rule.earn.basis is Basis.FIXED and rule.applies(occasion)
+    ]
+    return _awards(rules, claims, local, allowance)
+
+
+def eligible_amounts(rules: Rules, basket: Basket) -> Eligible:
+    """Net of every line that is not excluded, with or without tax, less the share of the basket paid with points."""
+    tax_sign = rules.tax_counts - basket.tax_included
+    excluded = rules.excluded
+    counted = [
+        0 if excluded is not None and within(line.category, excluded) else line.net + tax_sign * line.tax
+        for line in basket.lines
+    ]
+    paid_with_points = sum(tender.amount for tender in basket.tenders if tender.type == POINTS_TENDER)
+    if not paid_with_points:
+        return Eligible(tuple(counted), 1)
+    gross = sum(line.net if basket.tax_included else line.net + line.tax for line in basket.lines)
+    money = max(gross - paid_with_points, 0)
+    common = gcd(gross, money) or 1
+    return Eligible(tuple(amount * (money // common) for amount in counted), max(gross // common, 1))
+
+
+def eligible_as_sold(basket: Basket) -> Eligible:
+    """What was sold, where no version of the rules says what counts."""
+    return Eligible(tuple(line.net for line in basket.lines), 1)
+
+
+def _claim(rule: Rule, basket: Basket, eligible: Eligible, tier: str | None) -> _Claim | None:
+    when = rule.when
+    if when.minimum_minor is not None and sum(eligible.lines) < when.minimum_minor * eligible.over:
+        return None
+    if rule.earn.basis is Basis.AMOUNT:
+        return _by_amount(rule, basket, eligible, tier)
+    if rule.earn.basis is Basis.ITEM:
+        return _by_item(rule, basket, tier)
+    if when.tenders is not None and not any(tender.type in when.tenders for tender in basket.tenders):
+        return None
+    if (rule.below is not None or when.skus is not None) and not any(map(_matcher(rule), basket.lines)):
+        return None
+    return _once(rule, tier)
+
+
+def _by_amount(rule: Rule, basket: Basket, eligible: Eligible, tier: str | None) -> _Claim | None:
+    rate, over = _rate(rule, tier)
+    over *= eligible.over
+    if rule.when.tenders is not None:
+        money = [tender for tender in basket.tenders if tender.type != POINTS_TENDER]
+        rate *= sum(tender.amount for tender in money if tender.type in rule.when.tenders)
+        over *= sum(tender.amount for tender in money)
+    if not rate or not over:
+        return None
+    prefixes, skus = rule.below, rule.when.skus
+    shares = tuple(
+        [
+            LineShare(line.line, amount * rate)
+            for line, amount in zip(basket.lines, eligible.lines, strict=True)
+            if amount > 0
+            and (prefixes is None or within(line.category, prefixes))
+            and (skus is None or line.sku in skus)
+        ]
+    )
+    return _of_shares(rule, shares, over)
+
+
+def _by_item(rule: Rule, basket: Basket, tier: str | None) -> _Claim | None:
+    matches = _matcher(rule)
+    quantities = [(line.line, *_quantity(line.quantity)) for line in basket.lines if matches(line)]
+    rate, over = _rate(rule, tier)
+    finest = max((steps for _, _, steps in quantities), default=1)
+    shares = [LineShare(line, number * (finest // steps) * rate) for line, number, steps in quantities if number]
+    return _of_shares(rule, tuple(shares), over * finest)
+
+
+def _of_shares(rule: Rule, shares: tuple[LineShare, ...], over: int) -> _Claim | None:
+    exact = sum([share.points for share in shares])
+    return _Claim(rule, exact, over, shares) if exact > 0 else None
+
+
+def _once(rule: Rule, tier: str | None) -> _Claim:
+    rate, over = _rate(rule, tier)
+    return _Claim(rule, rate, over, ())
+
+
+def _rate(rule: Rule, tier: str | None) -> tuple[int, int]:
+    points = rule.earn.points
+    factor = rule.tier_factor.get(tier) if tier is not None and rule.tier_factor else None
+    if factor is None:
+        return points.numerator, points.denominator * rule.earn.per
+    return points.numerator * factor.numerator, points.denominator * factor.denominator * rule.earn.per
+
+
+def _matcher(rule: Rule) -> Callable[[Line], bool]:
+    prefixes, skus = rule.below, rule.when.skus
+    return lambda line: (prefixes is None or within(line.category, prefixes)) and (skus is None or line.sku in skus)
+
+
+@lru_cache(maxsize=4_096)
+def _quantity(text: str) -> tuple[int, int]:
+    whole, _, decimals = text.partition(".")
+    return int(whole + decimals), 10 ** len(decimals)
+
+
+def _awards(rules: Rules, claims: Sequence[_Claim], local: datetime, allowance: Allowance) -> tuple[Award, ...]:
+    awards = [_award(rules, claim, local, allowance) for claim in _best_of_each_group(claims)]
+    return tuple([award for award in awards if award.uncapped or award.carry is not None])
+
+
+def _best_of_each_group(claims: Sequence[_Claim]) -> Sequence[_Claim]:
+    best: dict[str, _Claim] = {}
+    for claim in claims:
+        group = claim.rule.best_of
+        if group is not None:
+            rival = best.get(group)
+            if rival is None or claim.exact * rival.over > rival.exact * claim.over:
+                best[group] = claim
+    if not best:
+        return claims
+    return [claim for claim in claims if claim.rule.best_of is None or best[claim.rule.best_of] is claim]
+
+
+def _award(rules: Rules, claim: _Claim, local: datetime, allowance: Allowance) -> Award:
+    rule = claim.rule
+    uncapped, carry = _rounded(claim, allowance.carries)
+    cap = None if rule.cap is None else _cap_use(rule.id, rule.cap, local, allowance.caps)
+    points = uncapped if cap is None else min(uncapped, max(cap.limit - cap.used, 0))
+    lot = rules.lot_of(rule, local)
+    return Award(rule.id, rule.earn.unit, points, uncapped, lot, claim.over, claim.lines, cap, carry)
+
+
+def _rounded(claim: _Claim, carries: Mapping[str, Fraction]) -> tuple[int, CarryChange | None]:
+    earn = claim.rule.earn
+    if earn.carry:
+        before = carries.get(f"{claim.rule.id}/{earn.unit}", Fraction(0))
+        total = before + Fraction(claim.exact, claim.over)
+        points = total.numerator // total.denominator
+        return points, CarryChange(before, total - points)
+    if earn.scope == "line" and claim.lines:
+        return sum(_round(share.points, claim.over, earn.rounding) for share in claim.lines), None
+    return _round(claim.exact, claim.over, earn.rounding), None
+
+
+def _round(exact: int, over: int, rounding: Rounding) -> int:
+    if rounding == "down":
+        return exact // over
+    if rounding == "up":
+        return -(-exact // over)
+    return (2 * exact + over) // (2 * over)
+
+
+def _cap_use(rule: str, cap: Cap, local: datetime, caps: Mapping[str, Mapping[str, int]]) -> CapUse:
+    period = _period(cap, local)
+    return CapUse(period, caps.get(rule, {}).get(period, 0), cap.points)
+
+
+def _period(cap: Cap, local: datetime) -> str:
+    match cap.per:
+        case "day":
+            return local.date().isoformat()
+        case "week":
+            year, week, _ = local.isocalendar()
+            return f"{year}-W{week:02}"
+        case "month":
+            return f"{local.year}-{local.month:02}"
+        case "year":
+            return str(local.year)
+        case "lifetime":
+            return "lifetime"
