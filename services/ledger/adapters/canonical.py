@@ -7,7 +7,8 @@ from hashlib import sha256
 from json import loads
 from typing import Any
 
-from services.ledger.adapters.canonical_json import Json, ratio_fields, write_canonically
+from services.ledger.adapters.canonical_json import Json, write_canonically
+from services.ledger.adapters.canonical_purchase import award_fields, purchase_text
 from services.ledger.adapters.canonical_state import decode_state, encode_books, encode_state
 from services.ledger.domain.facts import (
     ActivityRecorded,
@@ -17,7 +18,6 @@ from services.ledger.domain.facts import (
     Cause,
     Fact,
     Line,
-    LineShare,
     MemberStatusApplied,
     PointsActivated,
     PointsExpired,
@@ -45,25 +45,9 @@ __all__ = [
 
 def encode(member_id: MemberId, member_seq: int, fact: Fact) -> bytes:
     """Canonical JSON: sorted keys, UTF-8, integers only, instants in UTC."""
-    cause = fact.cause
-    document = _FIELDS[type(fact)](fact)
-    document["event_id"] = cause.event_id
-    document["member_id"] = member_id
-    document["member_seq"] = member_seq
-    document["moves"] = [
-        {"lot": move.lot, "points": move.points, "source": move.source, "target": move.target, "unit": move.unit}
-        for move in fact.moves
-    ]
-    document["occurred_at"] = instant_text(cause.occurred_at)
-    document["part"] = cause.part
-    position = cause.position
-    document["position"] = position and {
-        "offset": position.offset,
-        "partition": position.partition,
-        "topic": position.topic,
-    }
-    document["recorded_at"] = instant_text(cause.recorded_at)
-    document["type"] = fact.TYPE
+    if isinstance(fact, PurchaseRecorded):
+        return purchase_text(member_id, member_seq, fact).encode()
+    document = _FIELDS[type(fact)](fact) | _header_fields(fact) | {"member_id": member_id, "member_seq": member_seq}
     return write_canonically(document).encode()
 
 
@@ -104,64 +88,27 @@ def chain_start(member_id: MemberId) -> bytes:
     return sha256(member_id.encode()).digest()
 
 
-def _purchase_fields(fact: PurchaseRecorded) -> Json:
+def _header_fields(fact: Fact) -> Json:
+    cause, position = fact.cause, fact.cause.position
     return {
-        "awards": [_award_fields(award) for award in fact.awards],
-        "business_day": fact.business_day.isoformat(),
-        "channel": fact.channel,
-        "currency": fact.currency,
-        "eligible_minor": fact.eligible_minor,
-        "eligible_over": fact.eligible_over,
-        "fingerprint": fact.fingerprint,
-        "kind": fact.kind,
-        "lines": [_line_fields(line, eligible) for line, eligible in zip(fact.lines, fact.eligible, strict=True)],
-        "partner": fact.partner,
-        "programme_version": fact.programme_version,
-        "sequence": fact.sequence,
-        "source": fact.source,
-        "store": fact.store,
-        "tax_included": fact.tax_included,
-        "tenders": [
-            {"amount": tender.amount, "reference": tender.reference, "type": tender.type} for tender in fact.tenders
+        "event_id": cause.event_id,
+        "moves": [
+            {"lot": move.lot, "points": move.points, "source": move.source, "target": move.target, "unit": move.unit}
+            for move in fact.moves
         ],
-        "terminal": fact.terminal,
-        "tier": fact.tier,
-        "time_zone": fact.time_zone,
-        "visit": fact.visit,
-    }
-
-
-def _line_fields(line: Line, eligible: int) -> Json:
-    return {
-        "category": line.category,
-        "eligible": eligible,
-        "line": line.line,
-        "net": line.net,
-        "quantity": line.quantity,
-        "sku": line.sku,
-        "tax": line.tax,
-    }
-
-
-def _award_fields(award: Award) -> Json:
-    cap, carry = award.cap, award.carry
-    return {
-        "cap": cap and {"limit": cap.limit, "period": cap.period, "used": cap.used},
-        "carry": carry and {"after": ratio_fields(carry.after), "before": ratio_fields(carry.before)},
-        "lines": [{"line": share.line, "points": share.points} for share in award.lines],
-        "lot": award.lot,
-        "over": award.over,
-        "points": award.points,
-        "rule": award.rule,
-        "uncapped": award.uncapped,
-        "unit": award.unit,
+        "occurred_at": instant_text(cause.occurred_at),
+        "part": cause.part,
+        "position": position
+        and {"offset": position.offset, "partition": position.partition, "topic": position.topic},
+        "recorded_at": instant_text(cause.recorded_at),
+        "type": fact.TYPE,
     }
 
 
 def _activity_fields(fact: ActivityRecorded) -> Json:
     return {
         "activity": fact.activity,
-        "awards": [_award_fields(award) for award in fact.awards],
+        "awards": [award_fields(award) for award in fact.awards],
         "fingerprint": fact.fingerprint,
         "programme_version": fact.programme_version,
         "reference": fact.reference,
@@ -233,7 +180,7 @@ def _award(award: Json) -> Award:
         award["uncapped"],
         award["lot"],
         award["over"],
-        tuple([LineShare(share["line"], share["points"]) for share in award["lines"]]),
+        tuple([(line, points) for line, points in award["lines"]]),
         cap and CapUse(cap["period"], cap["used"], cap["limit"]),
         carry and CarryChange(Fraction(*carry["before"]), Fraction(*carry["after"])),
     )
@@ -260,7 +207,6 @@ def _tier(document: Json, cause: Cause, moves: tuple[Move, ...]) -> TierApplied:
 
 _BUCKETS: Mapping[str, Bucket] = {bucket.value: bucket for bucket in Bucket}
 _FIELDS: Mapping[type[Fact], Callable[[Any], Json]] = {
-    PurchaseRecorded: _purchase_fields,
     ActivityRecorded: _activity_fields,
     PointsExpired: _lot_fields,
     PointsActivated: _lot_fields,

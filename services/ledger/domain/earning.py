@@ -151,7 +151,7 @@ def _by_amount(rule: Rule, basket: Basket, eligible: Eligible, tier: str | None)
     prefixes, skus = rule.below, rule.when.skus
     shares = tuple(
         [
-            LineShare(line.line, amount * rate)
+            (line.line, amount * rate)
             for line, amount in zip(basket.lines, eligible.lines, strict=True)
             if amount > 0
             and (prefixes is None or within(line.category, prefixes))
@@ -166,12 +166,12 @@ def _by_item(rule: Rule, basket: Basket, tier: str | None) -> _Claim | None:
     quantities = [(line.line, *_quantity(line.quantity)) for line in basket.lines if matches(line)]
     rate, over = _rate(rule, tier)
     finest = max((steps for _, _, steps in quantities), default=1)
-    shares = [LineShare(line, number * (finest // steps) * rate) for line, number, steps in quantities if number]
+    shares = [(line, number * (finest // steps) * rate) for line, number, steps in quantities if number]
     return _of_shares(rule, tuple(shares), over * finest)
 
 
 def _of_shares(rule: Rule, shares: tuple[LineShare, ...], over: int) -> _Claim | None:
-    exact = sum([share.points for share in shares])
+    exact = sum([points for _, points in shares])
     return _Claim(rule, exact, over, shares) if exact > 0 else None
 
 
@@ -181,11 +181,7 @@ def _once(rule: Rule, tier: str | None) -> _Claim:
 
 
 def _rate(rule: Rule, tier: str | None) -> tuple[int, int]:
-    points = rule.earn.points
-    factor = rule.tier_factor.get(tier) if tier is not None and rule.tier_factor else None
-    if factor is None:
-        return points.numerator, points.denominator * rule.earn.per
-    return points.numerator * factor.numerator, points.denominator * factor.denominator * rule.earn.per
+    return rule.tier_rates.get(tier, rule.rate)
 
 
 def _matcher(rule: Rule) -> Callable[[Line], bool]:
@@ -234,7 +230,7 @@ def _rounded(claim: _Claim, carries: Mapping[str, Fraction]) -> tuple[int, Carry
         points = total.numerator // total.denominator
         return points, CarryChange(before, total - points)
     if earn.scope == "line" and claim.lines:
-        return sum(_round(share.points, claim.over, earn.rounding) for share in claim.lines), None
+        return sum(_round(points, claim.over, earn.rounding) for _, points in claim.lines), None
     return _round(claim.exact, claim.over, earn.rounding), None
 
 

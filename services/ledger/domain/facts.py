@@ -8,6 +8,8 @@ from typing import ClassVar
 from services.ledger.domain.ids import EventId
 from services.ledger.domain.moves import Move
 
+LineShare = tuple[int, int]
+
 
 @dataclass(frozen=True, slots=True)
 class SourcePosition:
@@ -51,14 +53,6 @@ class Tender:
 
 
 @dataclass(frozen=True, slots=True)
-class LineShare:
-    """What a rule gave for a line, exactly: `points` over the award's `over`."""
-
-    line: int
-    points: int
-
-
-@dataclass(frozen=True, slots=True)
 class CapUse:
     """The allowance that an award met: `used` points of `limit` were gone in this period before it."""
 
@@ -79,8 +73,8 @@ class CarryChange:
 class Award:
     """What one rule gave: `points` went into `lot`, of the `uncapped` ones that rounding left.
 
-    `lines` are the exact shares of the lines over the common denominator `over`, before rounding and cap; empty for a
-    rule that does not look at lines.
+    `lines` are pairs (line number, exact points over the common denominator `over`), before rounding and cap; empty for
+    a rule that does not look at lines.
     """
 
     rule: str

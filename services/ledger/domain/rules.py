@@ -112,6 +112,7 @@ class Occasion:
 
 
 Check = Callable[[Occasion], bool]
+Rate = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,22 @@ class Rule:
     best_of: str | None = None
     checks: tuple[Check, ...] = field(init=False, repr=False, compare=False)
     below: tuple[str, ...] | None = field(init=False, repr=False, compare=False)
+    rate: Rate = field(init=False, repr=False, compare=False)
+    tier_rates: Mapping[str | None, Rate] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        rate = self.earn.points / self.earn.per
+        tier_rates = {tier: (rate * factor).as_integer_ratio() for tier, factor in self.tier_factor.items()}
+        object.__setattr__(self, "rate", rate.as_integer_ratio())
+        object.__setattr__(self, "tier_rates", tier_rates)
         object.__setattr__(self, "checks", tuple(_checks(self.when)))
         object.__setattr__(self, "below", below(self.when.categories))
 
     def applies(self, occasion: Occasion) -> bool:
-        return all(check(occasion) for check in self.checks) if self.checks else True
+        for check in self.checks:  # noqa: SIM110 - a generator would cost more than the checks
+            if not check(occasion):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +180,11 @@ class Rules:
 
 def rules_in_force(versions: Sequence[Rules], at: datetime) -> Rules | None:
     """The highest-numbered version whose start is not after `at`; None before the first of them."""
-    started = (rules for rules in versions if rules.starts_at <= at)
-    return max(started, key=lambda rules: rules.version, default=None)
+    latest: Rules | None = None
+    for rules in versions:
+        if rules.starts_at <= at and (latest is None or rules.version > latest.version):
+            latest = rules
+    return latest
 
 
 def below(categories: tuple[str, ...] | None) -> tuple[str, ...] | None:
