@@ -8,12 +8,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from services.ops.stack.kafka import LocalKafka
 from services.ops.stack.probe import look_around
 from services.ops.stack.providers import local_kafka
-from services.ops.stack.kafka import LocalKafka
 from tests.support.kafka import delete_topics, new_prefix
-from tests.support.postgres import fresh_database, template_database
-from tests.support.stack import run_directory, server_address, stop_servers
+from tests.support.postgres import drop_template, fresh_database, template_database
+from tests.support.stack import begin_run, run_directory, server_address, stop_servers
 
 ROOT = Path(__file__).parent
 WITHOUT_NETWORK = (ROOT / "unit", ROOT / "property")
@@ -29,21 +29,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.disable_socket)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        begin_run()
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        stop_servers(run_directory(_controller(config)))
+        if url := os.environ.get("LOYALTY_DATABASE_URL"):
+            drop_template(url, run_directory())
+        stop_servers(run_directory())
 
 
 @pytest.fixture(scope="session")
-def run_dir(pytestconfig: pytest.Config) -> Path:
+def run_dir() -> Path:
     """Shared by all workers of this run."""
-    return run_directory(_controller(pytestconfig))
+    return run_directory()
 
 
 @pytest.fixture(scope="session")
-def kafka(pytestconfig: pytest.Config, run_dir: Path) -> str:
+def kafka(run_dir: Path) -> str:
     """Bootstrap servers of the run's broker."""
-    return os.environ.get("LOYALTY_KAFKA") or server_address("kafka", run_dir, _controller(pytestconfig))
+    return os.environ.get("LOYALTY_KAFKA") or server_address("kafka", run_dir)
 
 
 @pytest.fixture
@@ -70,9 +77,9 @@ async def kafka_cluster(tmp_path: Path) -> AsyncIterator[LocalKafka]:
 
 
 @pytest.fixture(scope="session")
-def database_server(pytestconfig: pytest.Config, run_dir: Path) -> str:
+def database_server(run_dir: Path) -> str:
     """A maintenance database of the run's server: make your own beside it."""
-    return os.environ.get("LOYALTY_DATABASE_URL") or server_address("postgres", run_dir, _controller(pytestconfig))
+    return os.environ.get("LOYALTY_DATABASE_URL") or server_address("postgres", run_dir)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +99,3 @@ async def empty_database_url(database_server: str) -> AsyncIterator[str]:
     """A database of this test's own with nothing in it."""
     async with fresh_database(database_server, None) as url:
         yield url
-
-
-def _controller(config: pytest.Config) -> int:
-    return os.getppid() if hasattr(config, "workerinput") else os.getpid()

@@ -1,21 +1,17 @@
 """Databases for tests: a template with every service's tables, made once a run, and a fresh clone for each test."""
 
 import asyncio
-import os
 import secrets
-import subprocess
-import sys
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
-
-from services.ops.stack.keys import ensure_keys
-from services.ops.stack.providers import dsn
-from services.ops.stack.services import existing_services
 from sqlalchemy.engine import make_url
 
+from services.ops.stack.providers import dsn
+from services.runtime.postgres.migrate import migrate_all
 from tests.support.stack import locked
 
 
@@ -36,31 +32,31 @@ async def fresh_database(server_url: str, template: str | None) -> AsyncIterator
 
 def template_database(server_url: str, run_dir: Path) -> str:
     """The name of the run's template; whoever asks first migrates it."""
-    name = f"loyalty_template_{run_dir.name.removeprefix('loyalty-tests-').replace('-', '_')}"
+    name = _template_name(run_dir)
     done = run_dir / "template.ready"
     with locked(run_dir / "template.lock"):
         if not done.exists():
-            asyncio.run(_recreate(server_url, name))
-            migrate(with_database(server_url, name), run_dir)
+            # In a thread: the session's fixtures must not touch the event loop of the tests.
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, _make_template(server_url, name)).result()
             done.touch()
     return name
 
 
-def migrate(database_url: str, run_dir: Path) -> None:
-    environment = {**os.environ, **ensure_keys(run_dir / "keys"), "LOYALTY_DATABASE_URL": database_url}
-    for service in existing_services():
-        answer = subprocess.run(
-            [sys.executable, "-m", f"services.{service}", "migrate"],
-            cwd=Path(__file__).parents[2], env=environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False,
-        )
-        if answer.returncode != 0:
-            raise RuntimeError(f"migrations of {service} failed:\n{answer.stdout}{answer.stderr}")
+def drop_template(server_url: str, run_dir: Path) -> None:
+    """Only where the server outlives the run."""
+    if (run_dir / "template.ready").exists():
+        asyncio.run(_execute(server_url, f'DROP DATABASE IF EXISTS "{_template_name(run_dir)}" WITH (FORCE)'))
 
 
-async def _recreate(server_url: str, name: str) -> None:
+def _template_name(run_dir: Path) -> str:
+    return f"loyalty_template_{run_dir.name.removeprefix('loyalty-tests-')}"
+
+
+async def _make_template(server_url: str, name: str) -> None:
     await _execute(server_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     await _execute(server_url, f'CREATE DATABASE "{name}"')
+    await migrate_all(with_database(server_url, name))
 
 
 async def _execute(server_url: str, statement: str) -> None:

@@ -21,27 +21,33 @@ import psutil
 
 from services.ops.stack.errors import StackError
 from services.ops.stack.probe import look_around
-from services.ops.stack.processes import started_at
+from services.ops.stack.processes import CLOCK_DRIFT_SECONDS, started_at
 from services.ops.stack.providers import Broker, Database, broker, database, forget
 
+RUN_DIRECTORY = "LOYALTY_TEST_RUN_DIRECTORY"
+RUN_CONTROLLER = "LOYALTY_TEST_RUN_CONTROLLER"
 READY_TIMEOUT_SECONDS = 120.0
 STOP_TIMEOUT_SECONDS = 60.0
 
 
-def run_directory(controller: int) -> Path:
-    """Shared by the workers of one run; pid and start time of the controlling process name it."""
-    started = started_at(controller) or 0.0
-    directory = Path(tempfile.gettempdir()) / f"loyalty-tests-{controller}-{int(started * 1000)}"
-    directory.mkdir(mode=0o755, exist_ok=True)
-    return directory
+def begin_run() -> None:
+    """Called once, by the process that controls the workers; they inherit its environment."""
+    directory = Path(tempfile.mkdtemp(prefix="loyalty-tests-"))
+    # The stand-in for root, as which PostgreSQL runs, must pass through.
+    directory.chmod(0o755)
+    os.environ |= {RUN_DIRECTORY: str(directory), RUN_CONTROLLER: str(os.getpid())}
 
 
-def server_address(kind: str, run_dir: Path, controller: int) -> str:
+def run_directory() -> Path:
+    return Path(os.environ[RUN_DIRECTORY])
+
+
+def server_address(kind: str, run_dir: Path) -> str:
     """The address of the run's server; whoever asks first starts it."""
     answer = run_dir / f"{kind}.ready"
     with locked(run_dir / f"{kind}.lock"):
         if not answer.exists():
-            _start_keeper(kind, run_dir, controller, answer)
+            _start_keeper(kind, run_dir, answer)
     told = json.loads(answer.read_text())
     if "error" in told:
         raise StackError(told["error"])
@@ -64,12 +70,15 @@ def locked(file: Path) -> Iterator[None]:
         yield
 
 
-def _start_keeper(kind: str, run_dir: Path, controller: int, answer: Path) -> None:
+def _start_keeper(kind: str, run_dir: Path, answer: Path) -> None:
     with (run_dir / f"{kind}.log").open("ab") as log:
         keeper = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.stack", kind, str(run_dir), str(controller)],
+            [sys.executable, "-m", "tests.support.stack", kind, str(run_dir), os.environ[RUN_CONTROLLER]],
             cwd=Path(__file__).parents[2],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     (run_dir / f"{kind}.keeper").write_text(str(keeper.pid))
     deadline = time.monotonic() + READY_TIMEOUT_SECONDS
@@ -92,7 +101,7 @@ async def _keep(kind: str, run_dir: Path, controller: int) -> None:
         _tell(run_dir / f"{kind}.ready", {"address": address})
         over = asyncio.create_task(stopped.wait())
         born = started_at(controller)
-        while not over.done() and born is not None and started_at(controller) == born:
+        while not over.done() and born is not None and _is_alive(controller, born):
             await asyncio.wait([over], timeout=0.5)
         over.cancel()
     finally:
@@ -100,6 +109,11 @@ async def _keep(kind: str, run_dir: Path, controller: int) -> None:
         forget(run_dir / kind)
         if not stopped.is_set():
             forget(run_dir)
+
+
+def _is_alive(pid: int, born: float) -> bool:
+    started = started_at(pid)
+    return started is not None and abs(started - born) < CLOCK_DRIFT_SECONDS
 
 
 async def _start(kind: str, state_dir: Path) -> tuple[Broker | Database, str]:

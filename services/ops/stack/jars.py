@@ -44,13 +44,17 @@ def _copy_dependencies(maven: str, target: Path) -> None:
         try:
             answer = subprocess.run(
                 [*command, f"-DoutputDirectory={jars}"],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=FETCH_TIMEOUT_SECONDS, check=False,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=FETCH_TIMEOUT_SECONDS,
+                check=False,
             )
         except subprocess.TimeoutExpired as expired:
             raise StackError(f"Maven did not bring Kafka's jars within {FETCH_TIMEOUT_SECONDS} s") from expired
         if answer.returncode != 0 or not list(jars.glob("kafka_*.jar")):
             last = "\n".join((answer.stdout + answer.stderr).strip().splitlines()[-8:])
-            raise StackError(f"Maven could not bring Kafka's jars:\n{last}\nOr set LOYALTY_KAFKA to a broker's address.")
+            raise StackError(f"Maven could not bring Kafka's jars:\n{last}\nOr set LOYALTY_KAFKA to a broker.")
         (jars / "complete").touch()
         shutil.rmtree(target, ignore_errors=True)
         jars.rename(target)

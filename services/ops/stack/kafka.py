@@ -39,8 +39,8 @@ class LocalKafka:
         self._ports = remembered_ports(self._directory / "ports.json", 2 * self._nodes)
         for port in self._ports:
             if not is_free(port):
-                file = self._directory / "ports.json"
-                raise PortTaken(f"Kafka's port {port} is taken by another program: stop it, or delete {file} to move Kafka")
+                where = self._directory / "ports.json"
+                raise PortTaken(f"Port {port} of Kafka is taken by another program: stop it, or delete {where}")
         await asyncio.gather(*(self._spawn(node) for node in self._node_ids))
         await asyncio.gather(*(self._wait_until_ready(node) for node in self._node_ids))
 
@@ -100,7 +100,7 @@ class LocalKafka:
         code = await child.process.wait()
         child.record.unlink(missing_ok=True)
         if code != 0:
-            raise StackError(f"Kafka's storage could not be formatted, see {self._log(node)}:\n{self._last_lines(node)}")
+            raise StackError(f"Kafka's storage could not be formatted{self._last_lines(node)}")
 
     def _cluster_id(self) -> str:
         file = self._directory / "cluster-id"
@@ -110,9 +110,16 @@ class LocalKafka:
 
     def _command(self, node: int, main_class: str, *arguments: str) -> list[str]:
         return [
-            self._java, HEAP, "-XX:+UseG1GC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true",
+            self._java,
+            HEAP,
+            "-XX:+UseG1GC",
+            "-XX:TieredStopAtLevel=1",
+            "-Djava.awt.headless=true",
             f"-Dlog4j2.configurationFile={POM.with_name('log4j2.properties')}",
-            "-cp", f"{self._jars}/*", main_class, *arguments,
+            "-cp",
+            f"{self._jars}/*",
+            main_class,
+            *arguments,
         ]
 
     async def _wait_until_ready(self, node: int) -> None:
@@ -120,16 +127,19 @@ class LocalKafka:
             async with asyncio.timeout(START_TIMEOUT_SECONDS):
                 while not await answers(HOST, self._client_port(node)):
                     if not self._children[node].running:
-                        raise StackError(f"Kafka ended at its start, see {self._log(node)}:\n{self._last_lines(node)}")
+                        raise StackError(f"Kafka ended at its start{self._last_lines(node)}")
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError as late:
-            raise StackError(f"Kafka was not ready after {START_TIMEOUT_SECONDS:.0f} s, see {self._log(node)}") from late
+            raise StackError(
+                f"Kafka was not ready after {START_TIMEOUT_SECONDS:.0f} s, see {self._log(node)}"
+            ) from late
 
     def _log(self, node: int) -> Path:
         return self._home(node) / "server.log"
 
     def _last_lines(self, node: int) -> str:
-        return "\n".join(self._log(node).read_text(errors="replace").splitlines()[-5:])
+        lines = self._log(node).read_text(errors="replace").splitlines()[-5:]
+        return "\n".join([f", see {self._log(node)}:", *lines])
 
     def _properties(self, node: int) -> str:
         replicas = min(self._nodes, 3)

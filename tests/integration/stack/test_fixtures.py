@@ -24,6 +24,14 @@ async def test_a_test_has_a_database_of_its_own(empty_database_url: str) -> None
 
 async def test_tests_run_on_durable_settings(empty_database_url: str) -> None:
     connection = await asyncpg.connect(dsn(empty_database_url))
-    settings = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit", "max_connections")}
+    names = ("fsync", "synchronous_commit", "max_connections")
+    settings = {name: await connection.fetchval(f"SHOW {name}") for name in names}
     await connection.close()
     assert settings == {"fsync": "on", "synchronous_commit": "on", "max_connections": "200"}
+
+
+async def test_the_template_has_the_shared_table_of_keys(database_url: str) -> None:
+    connection = await asyncpg.connect(dsn(database_url))
+    keys = await connection.fetchval("SELECT count(*) FROM access.api_key")
+    await connection.close()
+    assert keys == 0

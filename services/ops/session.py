@@ -1,0 +1,57 @@
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn, TypeVar
+
+import typer
+
+from services.runtime.errors import HaltError, Transient
+from services.runtime.postgres.engine import create_engine
+from services.runtime.postgres.faults import is_transient, sqlstate
+from services.runtime.postgres.unit_of_work import Database
+from services.runtime.settings import ServiceSettings, SettingsError
+from services.runtime.telemetry.log import describe
+
+FOUND, MISUSED = 1, 2
+NAME = "ops"
+_UNMIGRATED_STATES = frozenset({"3F000", "42P01"})
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a command's work; what the person at the terminal can mend is said in one line and ends with exit code 2."""
+    try:
+        return asyncio.run(work)
+    except SettingsError as error:
+        _refuse(str(error))
+    except HaltError as error:
+        _refuse(f"{error.what}: {error.remedy}")
+    except Transient as error:
+        _refuse(f"Kafka does not answer: {error}")
+    except Exception as error:
+        if sqlstate(error) in _UNMIGRATED_STATES:
+            _refuse("this database is not migrated: run `loyalty migrate`")
+        if sqlstate(error) is None and not is_transient(error):
+            raise
+        _refuse(f"the database of LOYALTY_DATABASE_URL refuses: {describe(error)}")
+
+
+def settings() -> ServiceSettings:
+    return ServiceSettings.load(NAME)
+
+
+@asynccontextmanager
+async def database(schema: str) -> AsyncIterator[Database]:
+    """A session as the login role, which may do what no service's role may."""
+    url = settings().database_url.get_secret_value()
+    opened = Database(create_engine(url, role=None, schema=schema, pool_size=2))
+    try:
+        yield opened
+    finally:
+        await opened.dispose()
+
+
+def _refuse(sentence: str) -> NoReturn:
+    sys.stderr.write(f"loyalty: {sentence}\n")
+    raise typer.Exit(MISUSED) from None

@@ -1,0 +1,47 @@
+"""What a new platform needs before its services: tables, topics, a key."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from services.runtime.http.access import create_key, list_keys
+from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.postgres.migrate import migrate_all
+
+KEY_OWNER = "local"
+
+
+async def migrate_all_services(database_url: str) -> None:
+    await migrate_all(database_url)
+
+
+async def apply_all_topics(kafka: KafkaSettings) -> None:
+    if importlib.util.find_spec("services.runtime.kafka.topics") is not None:
+        topics = importlib.import_module("services.runtime.kafka.topics")
+        await topics.apply_topics(kafka)
+
+
+async def ensure_api_key(database_url: str, file: Path) -> str:
+    """A key that may do everything, the same at every start as long as the database knows it."""
+    engine = create_async_engine(database_url, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            if file.exists():
+                kept = file.read_text().strip()
+                known = {key.id for key in await list_keys(connection) if key.revoked_at is None}
+                if kept.split("_")[1:2] and kept.split("_")[1] in known:
+                    return kept
+            key = await create_key(connection, owner=KEY_OWNER, scopes=("*",), sources=("*",))
+        _write_private(file, key)
+        return key
+    finally:
+        await engine.dispose()
+
+
+def _write_private(file: Path, content: str) -> None:
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        handle.write(content + "\n")
