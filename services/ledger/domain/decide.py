@@ -27,7 +27,7 @@ from services.ledger.domain.instants import in_utc
 from services.ledger.domain.lots import lot_terms
 from services.ledger.domain.moves import Bucket, Move
 from services.ledger.domain.rules import Rules, rules_in_force
-from services.ledger.domain.settle import due_facts, expiry
+from services.ledger.domain.settle import due_facts, expiry, now_of
 from services.ledger.domain.state import AccountState
 
 SALE = "sale"
@@ -66,13 +66,6 @@ def decide(state: AccountState, command: Command, versions: Sequence[Rules]) -> 
             return due_facts(state, now_of(state, command.clock))
         case _:
             assert_never(command)
-
-
-def now_of(state: AccountState, clock: datetime) -> datetime:
-    """max(clock, the last recorded instant): a stream's time never runs backwards, whichever machine decides."""
-    clock = in_utc(clock)
-    last = state.last_recorded_at
-    return clock if last is None or clock > last else last
 
 
 def _record_purchase(state: AccountState, command: RecordPurchase, versions: Sequence[Rules]) -> tuple[Fact, ...]:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.ledger.domain.facts import Cause, PointsActivated, PointsExpired, SourcePosition
 from services.ledger.domain.ids import EventId, event_id_of
-from services.ledger.domain.instants import FAR_FUTURE, instant_text
+from services.ledger.domain.instants import FAR_FUTURE, in_utc, instant_text
 from services.ledger.domain.lots import Lot
 from services.ledger.domain.moves import Bucket, Move
 from services.ledger.domain.state import AccountState
@@ -53,6 +53,13 @@ def due_facts(
         elif pending + available:
             facts.append(expiry(cause, lot.unit, lot.id, pending=pending, available=available))
     return tuple(facts)
+
+
+def now_of(state: AccountState, clock: datetime) -> datetime:
+    """max(clock, the last recorded instant): a stream's time never runs backwards, whichever machine decides."""
+    clock = in_utc(clock)
+    last = state.last_recorded_at
+    return clock if last is None or clock > last else last
 
 
 def due_event_id(state: AccountState, kind: DueKind, lot: str, at: datetime, seq_before: int) -> EventId:

@@ -1,0 +1,192 @@
+"""Topic `points`: the facts of the books, numbered and chained per member, published byte for byte as stored.
+
+The CloudEvents id is `<member_id>/<member_seq>`, the type `loyalty.points.<type>.v1`.
+"""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from schemas.base import Contract, Count, Currency, Instant, MinorAmount, Points, Sha256Text, ShortText, Token, UuidText
+from schemas.members import Status
+
+Bucket = Literal[
+    "issued", "received", "debt", "pending", "available", "held", "spent", "expired", "reversed", "sent"
+]
+Whole = Annotated[int, Field(strict=True, ge=0)]
+Ratio = tuple[Whole, Annotated[int, Field(strict=True, ge=1)]]
+"""An exact number: numerator and denominator."""
+
+LotId = Annotated[str, Field(min_length=1, max_length=200)]
+"""`points@2027-03-31T16:00:00Z`, `points@never`, with `+<activation>` behind it where points start as pending."""
+
+
+class Move(Contract):
+    """Points of one lot go from one bucket to another; nothing else ever happens to points."""
+
+    unit: Token
+    lot: str
+    source: Bucket
+    target: Bucket
+    points: Annotated[Points, Field(ge=1)]
+
+
+class RecordPosition(Contract):
+    """The Kafka record that caused a fact."""
+
+    topic: ShortText
+    partition: Count
+    offset: Count
+
+
+class CapUse(Contract):
+    """`used` points of `limit` were gone in this period before the award."""
+
+    period: Token
+    used: Count
+    limit: Count
+
+
+class CarryChange(Contract):
+    """The hidden remainder of a rule before and after the award."""
+
+    before: Ratio
+    after: Ratio
+
+
+class Award(Contract):
+    """What one rule gave: `points` of the `uncapped` ones went into `lot`.
+
+    `lines` are pairs (line number, exact points over `over`), before rounding and cap; empty for a rule that does not
+    look at lines.
+    """
+
+    rule: Token
+    unit: Token
+    points: Count
+    uncapped: Count
+    lot: LotId
+    over: Annotated[int, Field(strict=True, ge=1)]
+    lines: tuple[tuple[int, Whole], ...]
+    cap: CapUse | None
+    carry: CarryChange | None
+
+
+class Fact(Contract):
+    """The header of every fact; part 0 is the decision itself, 1, 2 … are what it dragged along."""
+
+    member_id: UuidText
+    member_seq: Annotated[Count, Field(ge=1)]
+    event_id: UuidText
+    part: Count
+    occurred_at: Instant
+    recorded_at: Instant
+    position: RecordPosition | None
+    moves: tuple[Move, ...]
+
+
+class RecordedLine(Contract):
+    """A line as sold; `eligible` is what of it counted, in minor units over the purchase's `eligible_over`."""
+
+    line: int
+    sku: ShortText
+    category: str | None
+    quantity: str
+    net: MinorAmount
+    tax: MinorAmount
+    eligible: Whole
+
+
+class RecordedTender(Contract):
+    type: Token
+    amount: MinorAmount
+    reference: ShortText | None
+
+
+class PurchaseRecorded(Fact):
+    """A purchase was adjudicated, whether or not it earned; `programme_version` 0 = none was in force at the time."""
+
+    type: Literal["purchase_recorded"]
+    kind: Literal["sale", "return", "void"]
+    source: Token
+    store: Token
+    terminal: Token
+    business_day: date
+    sequence: Count
+    fingerprint: Sha256Text
+    programme_version: Count
+    tier: Token | None
+    visit: Count
+    channel: Token | None
+    partner: Token | None
+    time_zone: ShortText | None
+    currency: Currency
+    tax_included: bool
+    lines: tuple[RecordedLine, ...]
+    tenders: tuple[RecordedTender, ...]
+    eligible_over: Annotated[int, Field(strict=True, ge=1)]
+    eligible_minor: MinorAmount
+    awards: tuple[Award, ...]
+
+
+class ActivityRecorded(Fact):
+    """Something other than a purchase was adjudicated: a review, a survey, a gift of a campaign."""
+
+    type: Literal["activity_recorded"]
+    source: Token
+    activity: Token
+    reference: ShortText
+    fingerprint: Sha256Text
+    programme_version: Count
+    tier: Token | None
+    awards: tuple[Award, ...]
+
+
+class PointsExpired(Fact):
+    """What was left of a lot passed its expiry, which is `occurred_at`."""
+
+    type: Literal["points_expired"]
+    unit: Token
+    lot: LotId
+    points: Annotated[Points, Field(ge=1)]
+
+
+class PointsActivated(Fact):
+    """Pending points of a lot became spendable; what of them repaid debt stands in the moves."""
+
+    type: Literal["points_activated"]
+    unit: Token
+    lot: LotId
+    points: Annotated[Points, Field(ge=1)]
+
+
+class TierApplied(Fact):
+    """The ledger heard of tier change `tier_seq`; purchases from `effective_from` on earn by it."""
+
+    type: Literal["tier_applied"]
+    tier: Token | None
+    effective_from: Instant
+    tier_seq: Annotated[Count, Field(ge=1)]
+    retroactive: bool
+
+
+class MemberStatusApplied(Fact):
+    """The ledger heard of a member's status as of `version` of the member."""
+
+    type: Literal["member_status_applied"]
+    status: Status
+    version: Count
+
+
+PointsFact = Annotated[
+    PurchaseRecorded | ActivityRecorded | PointsExpired | PointsActivated | TierApplied | MemberStatusApplied,
+    Field(discriminator="type"),
+]
+
+POINTS_FACT: TypeAdapter[PointsFact] = TypeAdapter(PointsFact)
+
+
+def points_type(fact_type: str) -> str:
+    """The CloudEvents type of a fact: `loyalty.points.purchase_recorded.v1`."""
+    return f"loyalty.points.{fact_type}.v1"
