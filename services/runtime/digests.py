@@ -47,10 +47,13 @@ def normalise(kind: str, value: str, region: str = DEFAULT_REGION) -> str:
 
 
 def _member(text: str, _region: str) -> str:
+    number = re.sub(r"[\s-]+", "", text)
+    if re.fullmatch(r"[0-9]{12}", number):
+        return number
     try:
         return str(UUID(text))
     except ValueError as error:
-        raise ValueError("a member id is a UUID") from error
+        raise ValueError("a member is named by an id (UUID) or a number of twelve digits") from error
 
 
 def _card(text: str, _region: str) -> str:

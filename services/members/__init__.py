@@ -1,0 +1,1 @@
+"""Registration, identities, consent and the vault of personal data."""

@@ -1,0 +1,1 @@
+"""Tables, contracts and ciphers behind the ports."""

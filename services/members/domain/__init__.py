@@ -1,0 +1,1 @@
+"""What may happen to a member, decided over values alone."""
