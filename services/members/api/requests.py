@@ -126,7 +126,7 @@ class ConsentProven(ConsentAsked):
     @model_validator(mode="after")
     def _proven(self) -> Self:
         if self.granted and not self.proof:
-            raise _at("proof", "proof_missing", "a consent says how it was given, for example source and wording")
+            raise _at("proof", "missing", "a consent says how it was given, for example source and wording")
         return self
 
 
