@@ -1,9 +1,9 @@
 """Topic `programme`: the rules as one versioned document, and the file that marketers write."""
 
 from datetime import date, time
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.base import CategoryPath, Contract, Count, Currency, Duration, Instant, MinorAmount, ShortText, Token
@@ -20,7 +20,17 @@ CapPeriod = Literal["day", "week", "month", "year", "lifetime"]
 Window = Literal["calendar_year", "calendar_quarter", "calendar_month", "membership_year", "lifetime"]
 Validity = Literal["end_of_period", "end_of_next_period", "for_ever"]
 
-Factor = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?$")]
+
+def _as_written(number: Any) -> Any:
+    # A whole number without quotes is what most people write, and it loses nothing.
+    return str(number) if type(number) is int else number
+
+
+Factor = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?$"),
+    BeforeValidator(_as_written, json_schema_input_type=str | int),
+]
 """An exact positive rational as a decimal string: `1.5`."""
 
 Positive = Annotated[int, Field(strict=True, ge=1, le=10**12)]
@@ -214,7 +224,7 @@ class Campaign(ProgrammePart):
 
 
 class TemplateText(ProgrammePart):
-    """Jinja2, sandboxed; may use member.name, tier, programme and links."""
+    """Jinja2, sandboxed; may use member.{name, locale}, tier.{name, since, valid_until} and programme."""
 
     subject: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     body: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]

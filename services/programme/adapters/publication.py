@@ -1,0 +1,53 @@
+"""How versions leave for topic `programme`, and how the service knows a published one as its own."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.base import rfc3339
+from schemas.programme import PROGRAMME_KEY, PROGRAMME_V1, ProgrammePublished
+from services.runtime.kafka.relay import StoredOutboxRow
+from services.runtime.ports import Message, Record
+
+TOPIC = "programme"
+SOURCE = "programme"
+
+
+class VersionSource:
+    """Turns outbox rows into the stored versions, byte for byte."""
+
+    async def resolve(self, connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> Sequence[Message]:
+        found = await connection.execute(_FACTS, {"versions": [int(row.ref) for row in rows]})
+        messages = {str(row.version): _message(row.version, bytes(row.fact)) for row in found}
+        return [messages[row.ref] for row in rows]
+
+
+class ProgrammeTopic:
+    """The guard's question: does this database hold the last version of the topic, word for word?"""
+
+    topics: Sequence[str] = (TOPIC,)
+
+    async def knows(self, connection: AsyncConnection, record: Record[bytes | None]) -> bool:
+        number = ProgrammePublished.model_validate_json(record.value or b"").version
+        found = (await connection.execute(_FACTS, {"versions": [number]})).one_or_none()
+        return found is not None and bytes(found.fact) == record.value
+
+    def remedy(self, topic: str) -> str:
+        return f"this database is behind its topic `{topic}`: loyalty rebuild programme --from topic"
+
+
+def _message(version: int, fact: bytes) -> Message:
+    published = ProgrammePublished.model_validate_json(fact)
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": f"{PROGRAMME_KEY}/{version}",
+        "ce_source": SOURCE,
+        "ce_type": PROGRAMME_V1,
+        "ce_time": rfc3339(published.published_at),
+        "content-type": "application/json",
+    }
+    return Message(TOPIC, PROGRAMME_KEY, fact, headers)
+
+
+_FACTS = text("SELECT version, fact FROM version WHERE version = ANY(CAST(:versions AS integer[]))")

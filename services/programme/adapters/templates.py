@@ -1,0 +1,47 @@
+"""Templates are parsed here as the notifier will parse them, so that a slip shows before it is published."""
+
+from collections.abc import Iterator, Mapping
+
+from jinja2 import TemplateSyntaxError, meta, nodes
+from jinja2.sandbox import SandboxedEnvironment
+
+from schemas.programme import ProgrammeDocument
+from services.programme.domain.findings import Finding, Path, error
+
+KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
+    "member": frozenset({"name", "locale"}),
+    "tier": frozenset({"id", "name", "since", "valid_until"}),
+    "programme": frozenset(),
+}
+
+_ENVIRONMENT = SandboxedEnvironment()
+
+
+def template_findings(document: ProgrammeDocument) -> Iterator[Finding]:
+    for name, texts in document.templates.items():
+        for language, text in texts.items():
+            path = ("templates", name, language)
+            yield from _parsed((*path, "subject"), text.subject)
+            yield from _parsed((*path, "body"), text.body)
+
+
+def _parsed(path: Path, text: str) -> Iterator[Finding]:
+    try:
+        tree = _ENVIRONMENT.parse(text)
+    except (TemplateSyntaxError, RecursionError) as fault:
+        remedy = "correct the braces: {{ member.name }} is a value, {% if tier %} … {% endif %} a condition"
+        yield error(path, "template_syntax", f"no template: {fault}", remedy)
+        return
+    for unknown in sorted(meta.find_undeclared_variables(tree) - KNOWN_FIELDS.keys()):
+        remedy = f"use one of {', '.join(sorted(KNOWN_FIELDS))}"
+        yield error(path, "template_name_unknown", f"{unknown!r} has no value in a message", remedy)
+    yield from _unknown_fields(path, tree)
+
+
+def _unknown_fields(path: Path, tree: nodes.Template) -> Iterator[Finding]:
+    for access in tree.find_all(nodes.Getattr):
+        owner = access.node.name if isinstance(access.node, nodes.Name) else ""
+        if owner in KNOWN_FIELDS and access.attr not in KNOWN_FIELDS[owner]:
+            known = ", ".join(f"{owner}.{field}" for field in sorted(KNOWN_FIELDS[owner]))
+            message = f"{owner}.{access.attr} has no value in a message"
+            yield error(path, "template_name_unknown", message, f"use one of {known or owner}")
