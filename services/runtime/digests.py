@@ -17,7 +17,7 @@ DEFAULT_REGION = "CN"
 
 
 class IdentityDigests:
-    """Keyed digests (HMAC-SHA-256, 32 bytes) of identities: equal values meet in a topic or table that holds neither."""
+    """Keyed digests (HMAC-SHA-256, 32 bytes) of identities: equal values meet where neither is held."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -35,9 +35,7 @@ def normalise(kind: str, value: str, region: str = DEFAULT_REGION) -> str:
     """One spelling for each identity; ValueError (which never quotes the value) where there is none."""
     rule = _RULES.get(kind)
     if rule is None:
-        raise ValueError(
-            f"unknown identity kind; known are {', '.join(sorted(_RULES))}"
-        )
+        raise ValueError(f"unknown identity kind; known are {', '.join(sorted(_RULES))}")
     text = unicodedata.normalize("NFKC", value).strip()
     if not text or len(text) > VALUE_LIMIT_CHARACTERS:
         raise ValueError(f"an identity has 1 to {VALUE_LIMIT_CHARACTERS} characters")

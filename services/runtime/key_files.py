@@ -7,7 +7,7 @@ KEY_BYTES = 32
 
 
 class KeyFileError(Exception):
-    """A key file that is missing or does not hold 32 bytes as base64url on one line; the text names the file, never the key."""
+    """A key file that does not hold 32 bytes as base64url on one line; the text names the file, never the key."""
 
 
 def read_key_file(path: Path | str) -> bytes:
@@ -15,9 +15,7 @@ def read_key_file(path: Path | str) -> bytes:
     try:
         line = file.read_bytes().strip()
     except OSError as error:
-        raise KeyFileError(
-            f"key file {file} cannot be read: {error.strerror or error}"
-        ) from error
+        raise KeyFileError(f"key file {file} cannot be read: {error.strerror or error}") from error
     return _decoded(line, file)
 
 
@@ -26,16 +24,12 @@ def write_key_file(path: Path | str) -> None:
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600, exist_ok=False)
-    file.write_text(
-        base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n"
-    )
+    file.write_text(base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n")
 
 
 def _decoded(line: bytes, file: Path) -> bytes:
     try:
-        key = base64.b64decode(
-            line + b"=" * (-len(line) % 4), altchars=b"-_", validate=True
-        )
+        key = base64.b64decode(line + b"=" * (-len(line) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
         raise KeyFileError(f"key file {file} is not base64url on one line") from error
     if len(key) != KEY_BYTES:

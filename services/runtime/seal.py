@@ -16,7 +16,7 @@ class UnsealError(Exception):
 
 
 class Seal:
-    """AES-256-GCM; the context (where the bytes are kept) is authenticated, so sealed bytes cannot be moved elsewhere."""
+    """AES-256-GCM; the context (where the bytes are kept) is authenticated: sealed bytes cannot be moved elsewhere."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)

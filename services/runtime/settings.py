@@ -3,10 +3,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.runtime.kafka.settings import KafkaSettings
 
 PORTS: Mapping[str, int] = MappingProxyType(
     {
@@ -25,11 +27,9 @@ class SettingsError(Exception):
 
 
 class ServiceSettings(BaseSettings):
-    """What one process is told from outside, read once from `LOYALTY_…`; a service with more settings derives from this."""
+    """What one process is told from outside, read once from `LOYALTY_…`; a service that needs more derives from it."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="LOYALTY_", frozen=True, extra="ignore", env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix="LOYALTY_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     service: str
     kafka: str = Field(
@@ -48,17 +48,16 @@ class ServiceSettings(BaseSettings):
     )
     pool_size: int = Field(default=8, ge=2, le=64)
     relay_shard: int = Field(default=0, ge=0)
+    relay_shards: int = Field(default=1, ge=1, description="how many relays share the outbox; the same for all of them")
     lead: timedelta = timedelta(minutes=15)
-    log_level: str = Field(
-        default="INFO", pattern="(?i)^(debug|info|warning|error|critical)$"
-    )
+    log_level: str = Field(default="INFO", pattern="(?i)^(debug|info|warning|error|critical)$")
 
     identity_key_file: Path | None = None
     vault_key_file: Path | None = None
     seal_key_file: Path | None = None
 
-    kafka_security_protocol: str = "PLAINTEXT"
-    kafka_sasl_mechanism: str = "PLAIN"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
     kafka_ssl_ca_file: Path | None = None
@@ -67,7 +66,7 @@ class ServiceSettings(BaseSettings):
 
     @classmethod
     def load(cls, service: str, **given: Any) -> Self:
-        """Reads the environment; the ports of a service are `LOYALTY_<SERVICE>_PORT` and `LOYALTY_<SERVICE>_OPS_PORT`."""
+        """Reads the environment; a service's ports are `LOYALTY_<SERVICE>_PORT` and `LOYALTY_<SERVICE>_OPS_PORT`."""
         values: dict[str, Any] = {"service": service, "port": PORTS.get(service, 0)}
         for name in ("port", "ops_port"):
             own = os.environ.get(f"LOYALTY_{service}_{name}".upper())
@@ -76,6 +75,20 @@ class ServiceSettings(BaseSettings):
             return cls(**(values | given))
         except ValidationError as error:
             raise SettingsError(_complaint(service, error)) from None
+
+    def kafka_settings(self) -> KafkaSettings:
+        password = self.kafka_sasl_password
+        return KafkaSettings(
+            bootstrap=self.kafka,
+            prefix=self.topic_prefix,
+            security_protocol=self.kafka_security_protocol,
+            sasl_mechanism=self.kafka_sasl_mechanism,
+            sasl_username=self.kafka_sasl_username,
+            sasl_password=password.get_secret_value() if password else None,
+            ssl_cafile=_text(self.kafka_ssl_ca_file),
+            ssl_certfile=_text(self.kafka_ssl_certificate_file),
+            ssl_keyfile=_text(self.kafka_ssl_key_file),
+        )
 
     def required_file(self, name: str) -> Path:
         path = getattr(self, name)
@@ -86,9 +99,10 @@ class ServiceSettings(BaseSettings):
         return path
 
 
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None
+
+
 def _complaint(service: str, error: ValidationError) -> str:
-    faults = (
-        f"LOYALTY_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}"
-        for each in error.errors()
-    )
+    faults = (f"LOYALTY_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
     return f"settings of {service}: " + "; ".join(faults)

@@ -86,9 +86,5 @@ async def _connection(
 _INSERT = text(
     "INSERT INTO access.api_key (id, hash, owner, scopes, sources) VALUES (:id, :hash, :owner, :scopes, :sources)"
 )
-_REVOKE = text(
-    "UPDATE access.api_key SET revoked_at = now() WHERE id = :id AND revoked_at IS NULL"
-)
-_LIST = text(
-    "SELECT id, owner, scopes, sources, created_at, revoked_at FROM access.api_key ORDER BY created_at, id"
-)
+_REVOKE = text("UPDATE access.api_key SET revoked_at = now() WHERE id = :id AND revoked_at IS NULL")
+_LIST = text("SELECT id, owner, scopes, sources, created_at, revoked_at FROM access.api_key ORDER BY created_at, id")

@@ -18,9 +18,7 @@ class AccessLog:
     Routes stand for paths, and neither bodies, queries nor headers are told: they may hold personal data.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, quiet: frozenset[str]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, quiet: frozenset[str]) -> None:
         self._app = app
         self._metrics = metrics
         self._quiet = quiet
@@ -54,9 +52,7 @@ class AccessLog:
             route=route,
             status=str(status),
         )
-        self._metrics.observe(
-            "loyalty_http_request_seconds", seconds, method=method, route=route
-        )
+        self._metrics.observe("loyalty_http_request_seconds", seconds, method=method, route=route)
         if scope["path"] not in self._quiet:
             _log.info(
                 "http_request",

@@ -29,13 +29,8 @@ _CODES = {
 def attributes(refusal: Any) -> dict[str, Any]:
     """The numbers of a refusal: the fields of a dataclass, else what its constructor kept under a public name."""
     if dataclasses.is_dataclass(refusal):
-        return {
-            field.name: getattr(refusal, field.name)
-            for field in dataclasses.fields(refusal)
-        }
-    return {
-        name: value for name, value in vars(refusal).items() if not name.startswith("_")
-    }
+        return {field.name: getattr(refusal, field.name) for field in dataclasses.fields(refusal)}
+    return {name: value for name, value in vars(refusal).items() if not name.startswith("_")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +45,14 @@ class RefusalMapping:
     def problem(self, refusal: Exception) -> Problem:
         code = self.code or _snake(type(refusal).__name__)
         title = self.title or code.replace("_", " ").capitalize()
-        detail = (
-            str(refusal.args[0])
-            if refusal.args and isinstance(refusal.args[0], str)
-            else ""
-        )
+        detail = str(refusal.args[0]) if refusal.args and isinstance(refusal.args[0], str) else ""
         return Problem(self.status, code, title, detail, self.extra(refusal))
 
 
 Answer = Callable[[Request, Exception], Awaitable[Response]]
 
 
-def install_answers(
-    app: FastAPI, refusals: Mapping[type[Exception], RefusalMapping]
-) -> None:
+def install_answers(app: FastAPI, refusals: Mapping[type[Exception], RefusalMapping]) -> None:
     app.add_exception_handler(Problem, _answer(_as_it_is))
     app.add_exception_handler(HTTPException, _answer(_of_http_exception))
     app.add_exception_handler(RequestValidationError, _answer(invalid_request))
@@ -76,9 +65,7 @@ def outage(error: Exception) -> Problem | None:
     """The 503 of a database that is away or busy; None for any other error."""
     if not is_transient(error):
         return None
-    return Problem(
-        503, "unavailable", detail="the database is away or busy; repeat the request"
-    )
+    return Problem(503, "unavailable", detail="the database is away or busy; repeat the request")
 
 
 def _answer(problem_of: Callable[[Request, Any], Problem]) -> Answer:
@@ -98,11 +85,7 @@ def _of_http_exception(_request: Request, error: HTTPException) -> Problem:
 
 
 def _of_transient(_request: Request, error: Transient) -> Problem:
-    reason = (
-        error.reason
-        if isinstance(error, NotReady)
-        else "could not be done just now; repeat the request"
-    )
+    reason = error.reason if isinstance(error, NotReady) else "could not be done just now; repeat the request"
     return Problem(
         503,
         "not_ready" if isinstance(error, NotReady) else "unavailable",

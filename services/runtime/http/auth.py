@@ -73,10 +73,7 @@ class Authenticator:
         key = await self._find(key_id)
         secret_hash = hashlib.sha256(secret.encode()).digest()
         # An unknown key costs the same comparison as a wrong secret.
-        if (
-            not hmac.compare_digest(secret_hash, key.secret_hash if key else bytes(32))
-            or key is None
-        ):
+        if not hmac.compare_digest(secret_hash, key.secret_hash if key else bytes(32)) or key is None:
             raise _unauthenticated("this key is not known, or was revoked")
         return key.principal
 
@@ -116,9 +113,7 @@ async def _principal(
     principal = await authenticator.authenticate(credentials.credentials)
     for scope in wanted.scopes:
         if not principal.may(scope):
-            raise _forbidden(
-                "scope_missing", f"this key lacks the scope {scope}", scope=scope
-            )
+            raise _forbidden("scope_missing", f"this key lacks the scope {scope}", scope=scope)
     return principal
 
 
@@ -147,12 +142,8 @@ class _StoredKeys:
             row = (await connection.execute(_FIND, {"id": key_id})).one_or_none()
         if row is None:
             return None
-        principal = Principal(
-            key_id, row.owner, frozenset(row.scopes), frozenset(row.sources)
-        )
+        principal = Principal(key_id, row.owner, frozenset(row.scopes), frozenset(row.sources))
         return StoredKey(bytes(row.hash), principal)
 
 
-_FIND = text(
-    "SELECT hash, owner, scopes, sources FROM access.api_key WHERE id = :id AND revoked_at IS NULL"
-)
+_FIND = text("SELECT hash, owner, scopes, sources FROM access.api_key WHERE id = :id AND revoked_at IS NULL")

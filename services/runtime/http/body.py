@@ -20,9 +20,7 @@ class BodyLimits:
     Media types in `streamed` (with the limit in bytes of each) are passed on unread, counted as they arrive.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, limit_bytes: int, streamed: Mapping[str, int]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, limit_bytes: int, streamed: Mapping[str, int]) -> None:
         self._app = app
         self._limit_bytes = limit_bytes
         self._streamed = streamed
@@ -68,9 +66,7 @@ def parse_json(body: bytes) -> Any:
 def _check_json(media_type: str, body: bytes) -> None:
     subtype = media_type.removeprefix("application/")
     if subtype == media_type or not (subtype == "json" or subtype.endswith("+json")):
-        raise Problem(
-            415, "unsupported_media_type", detail="send the body as application/json"
-        )
+        raise Problem(415, "unsupported_media_type", detail="send the body as application/json")
     parse_json(body)
 
 
@@ -150,9 +146,7 @@ async def _read(receive: Receive, limit_bytes: int) -> tuple[bytes, Message | No
 
 
 def _replayed(body: bytes, disconnect: Message | None, receive: Receive) -> Receive:
-    held: list[Message] = [
-        disconnect or {"type": "http.request", "body": body, "more_body": False}
-    ]
+    held: list[Message] = [disconnect or {"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
         return held.pop() if held else await receive()

@@ -9,9 +9,7 @@ RETRY_AFTER_SECONDS = 10
 class Gate:
     """Turns every request away while the service is not safe to use; only the operational paths stay."""
 
-    def __init__(
-        self, app: ASGIApp, *, readiness: Readiness, always_open: frozenset[str]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, readiness: Readiness, always_open: frozenset[str]) -> None:
         self._app = app
         self._readiness = readiness
         self._always_open = always_open
@@ -23,7 +21,5 @@ class Gate:
             return
         extra = {"remedy": gate.remedy} if gate.remedy else {}
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        problem = Problem(
-            503, "not_ready", detail=gate.detail, extra=extra, headers=headers
-        )
+        problem = Problem(503, "not_ready", detail=gate.detail, extra=extra, headers=headers)
         await problem_response(problem)(scope, receive, send)

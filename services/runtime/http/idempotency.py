@@ -37,9 +37,7 @@ class StoredAnswer:
 async def _body_hash(request: Request) -> bytes:
     body = await request.body()
     value = parse_json(body) if body else None
-    canonical = json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).digest()
 
 
@@ -54,9 +52,7 @@ async def answered(
 
     Raises Problem 422 `idempotency_key_reused` where the first body was another. `operation` names route and subject.
     """
-    found = (
-        await uow.connection.execute(_FIND, _identity(principal, operation, key))
-    ).one_or_none()
+    found = (await uow.connection.execute(_FIND, _identity(principal, operation, key))).one_or_none()
     if found is None:
         return None
     if bytes(found.body_hash) != body_hash:
@@ -83,9 +79,7 @@ async def remember(
         "status": status,
         "body": json.dumps(body, ensure_ascii=False).encode(),
     }
-    stored = await uow.connection.execute(
-        _INSERT, _identity(principal, operation, key) | answer
-    )
+    stored = await uow.connection.execute(_INSERT, _identity(principal, operation, key) | answer)
     if stored.rowcount != 1:
         raise Transient("the same Idempotency-Key is in use by another request")
 

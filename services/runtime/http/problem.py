@@ -20,9 +20,7 @@ PROBLEM_RESPONSE: dict[str, Any] = {
         }
     },
 }
-_MUST_SAY_WHEN = frozenset(
-    {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-)
+_MUST_SAY_WHEN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class Fault(TypedDict):
@@ -34,7 +32,7 @@ class Fault(TypedDict):
 
 
 class Problem(Exception):
-    """An answer other than success (RFC 9457), raised anywhere below the HTTP edge; `extra` members stand beside `code`."""
+    """An answer other than success (RFC 9457), raised anywhere below the edge; `extra` stands beside `code`."""
 
     def __init__(
         self,
@@ -90,8 +88,4 @@ def _document(problem: Problem) -> dict[str, Any]:
     }
     if problem.detail:
         document["detail"] = problem.detail
-    return document | {
-        name: jsonable_encoder(value)
-        for name, value in problem.extra.items()
-        if name not in document
-    }
+    return document | {name: jsonable_encoder(value) for name, value in problem.extra.items() if name not in document}

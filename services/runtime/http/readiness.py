@@ -17,18 +17,14 @@ class Check:
 
     def document(self) -> dict[str, Any]:
         words = {"detail": self.detail, "remedy": self.remedy}
-        return (
-            {"ok": self.ok}
-            | {name: word for name, word in words.items() if word}
-            | dict(self.more)
-        )
+        return {"ok": self.ok} | {name: word for name, word in words.items() if word} | dict(self.more)
 
 
 RunCheck = Callable[[], Awaitable[Check]]
 
 
 class Readiness:
-    """Whether this process should be sent work: its checks, and a gate that is shut until it is safe to decide anything."""
+    """Whether this process should be sent work: its checks, and a gate that is shut until deciding is safe."""
 
     def __init__(self) -> None:
         self._checks: dict[str, RunCheck] = {}
@@ -49,9 +45,7 @@ class Readiness:
 
     async def report(self) -> dict[str, Check]:
         names = tuple(self._checks)
-        results = await asyncio.gather(
-            *(_bounded(self._checks[name]) for name in names)
-        )
+        results = await asyncio.gather(*(_bounded(self._checks[name]) for name in names))
         return dict(zip(names, results, strict=True)) | {"guard": self.gate}
 
 

@@ -11,12 +11,8 @@ FAULTS_SHOWN = 100
 
 def invalid_request(_request: Request, error: RequestValidationError) -> Problem:
     faults = error.errors()
-    if any(each["loc"] == ("body",) for each in faults) and isinstance(
-        error.body, bytes
-    ):
-        return Problem(
-            415, "unsupported_media_type", detail="send the body as application/json"
-        )
+    if any(each["loc"] == ("body",) for each in faults) and isinstance(error.body, bytes):
+        return Problem(415, "unsupported_media_type", detail="send the body as application/json")
     return invalid([_fault(each, error.body) for each in faults[:FAULTS_SHOWN]])
 
 
@@ -33,9 +29,7 @@ def pointer(location: Sequence[str | int], body: Any, *, missing: bool = False) 
             steps.append(step)
         elif is_last and missing:
             steps.append(step)
-    return "".join(
-        "/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps
-    )
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 def _fault(each: Any, body: Any) -> Fault:

@@ -27,9 +27,7 @@ class LoopTelemetry:
         self._metrics.observe("loyalty_consumer_batch_seconds", seconds, topic=topic)
 
     def outcome(self, topic: str, outcome: Outcome, count: int = 1) -> None:
-        self._metrics.add(
-            "loyalty_consumer_outcomes_total", count, topic=topic, outcome=outcome
-        )
+        self._metrics.add("loyalty_consumer_outcomes_total", count, topic=topic, outcome=outcome)
 
     def state(self, topic: str, partition: int, state: PartitionState) -> None:
         stopped = 1 if state == "stopped" else 0

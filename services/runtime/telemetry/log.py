@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 _FRAMES_KEPT = 12
-# Their messages repeat the value that was wrong.
-_QUOTING = (ValueError, LookupError)
+# Others may repeat the value that was wrong.
+_OWN_WORDS = (AssertionError, OSError)
+_OWN_ROOMS = ("services.", "schemas.")
 _QUIET = {
     "aiokafka": logging.WARNING,
     "uvicorn": logging.WARNING,
@@ -19,9 +20,7 @@ _QUIET = {
 }
 
 
-def configure_logging(
-    service: str, *, level: str = "INFO", stream: TextIO | None = None
-) -> None:
+def configure_logging(service: str, *, level: str = "INFO", stream: TextIO | None = None) -> None:
     """JSON lines of event name and fields; lines of third-party libraries take the same form."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -32,9 +31,7 @@ def configure_logging(
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
@@ -52,24 +49,18 @@ def describe(error: BaseException) -> str:
     if isinstance(error, DBAPIError):
         return f"{name}: {type(error.orig).__name__} {getattr(error.orig, 'sqlstate', '') or ''}".rstrip()
     if isinstance(error, ValidationError):
-        faults = error.errors(
-            include_input=False, include_context=False, include_url=False
-        )
-        return f"{name}: " + "; ".join(
-            f"{'/'.join(map(str, each['loc']))} {each['type']}" for each in faults[:5]
-        )
+        faults = error.errors(include_input=False, include_context=False, include_url=False)
+        return f"{name}: " + "; ".join(f"{'/'.join(map(str, each['loc']))} {each['type']}" for each in faults[:5])
     if isinstance(error, BaseExceptionGroup):
         return f"{name}: " + "; ".join(describe(each) for each in error.exceptions)
     sqlstate = getattr(error, "sqlstate", None)
     if sqlstate:
         return f"{name} {sqlstate}"
-    is_quoting = isinstance(error, _QUOTING) or not str(error)
-    return name if is_quoting else f"{name}: {error}"
+    is_ours = isinstance(error, _OWN_WORDS) or type(error).__module__.startswith(_OWN_ROOMS)
+    return f"{name}: {error}" if is_ours and str(error) else name
 
 
-def _route_standard_logging(
-    shared: list[structlog.types.Processor], level: str, stream: TextIO
-) -> None:
+def _route_standard_logging(shared: list[structlog.types.Processor], level: str, stream: TextIO) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -88,18 +79,14 @@ def _route_standard_logging(
 
 
 def _with_service(service: str) -> structlog.types.Processor:
-    def add(
-        _logger: Any, _method: str, event: MutableMapping[str, Any]
-    ) -> MutableMapping[str, Any]:
+    def add(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event["service"] = service
         return event
 
     return add
 
 
-def _with_fault(
-    _logger: Any, _method: str, event: MutableMapping[str, Any]
-) -> Mapping[str, Any]:
+def _with_fault(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     error = _error_of(event.pop("exc_info", None))
     if error is not None:
         event["fault"] = describe(error)

@@ -25,7 +25,7 @@ MetricName = Literal[
     "loyalty_consumer_batch_records",
     # Histogram: seconds from the batch's begin to its commit.
     "loyalty_consumer_batch_seconds",
-    # Counter: what became of records and batches (handled, dead_lettered, parked, transient, not_ready, fenced, stopped).
+    # Counter: what became of records (handled, dead_lettered …) and of batches (transient, fenced …).
     "loyalty_consumer_outcomes_total",
     # Gauge: 1 while the partition is stopped by a record that it cannot apply.
     "loyalty_consumer_partition_stopped",
@@ -83,51 +83,21 @@ class Definition:
 _PARTITION = ("topic", "partition")
 DEFINITIONS: Mapping[MetricName, Definition] = MappingProxyType(
     {
-        "loyalty_consumer_lag_records": Definition(
-            "gauge", "Records not yet applied", _PARTITION
-        ),
-        "loyalty_consumer_lag_seconds": Definition(
-            "gauge", "Age of the oldest record not yet applied", _PARTITION
-        ),
-        "loyalty_consumer_batch_records": Definition(
-            "histogram", "Records per batch", ("topic",), _RECORDS
-        ),
-        "loyalty_consumer_batch_seconds": Definition(
-            "histogram", "Seconds per batch", ("topic",)
-        ),
-        "loyalty_consumer_outcomes_total": Definition(
-            "counter", "What became of records", ("topic", "outcome")
-        ),
-        "loyalty_consumer_partition_stopped": Definition(
-            "gauge", "Partition stopped by a record", _PARTITION
-        ),
-        "loyalty_outbox_age_seconds": Definition(
-            "gauge", "Age of the oldest outbox row", ("shard",)
-        ),
-        "loyalty_relay_messages_total": Definition(
-            "counter", "Messages published", ("shard",)
-        ),
-        "loyalty_relay_batch_seconds": Definition(
-            "histogram", "Seconds per relay batch", ("shard",)
-        ),
-        "loyalty_relay_failures_total": Definition(
-            "counter", "Relay batches that failed", ("shard",)
-        ),
-        "loyalty_http_requests_total": Definition(
-            "counter", "Requests answered", ("method", "route", "status")
-        ),
-        "loyalty_http_request_seconds": Definition(
-            "histogram", "Seconds per request", ("method", "route")
-        ),
-        "loyalty_outcomes_total": Definition(
-            "counter", "Decisions by outcome", ("operation", "outcome")
-        ),
-        "loyalty_job_items_total": Definition(
-            "counter", "Items done by jobs", ("job",)
-        ),
-        "loyalty_job_failures_total": Definition(
-            "counter", "Job runs that failed", ("job",)
-        ),
+        "loyalty_consumer_lag_records": Definition("gauge", "Records not yet applied", _PARTITION),
+        "loyalty_consumer_lag_seconds": Definition("gauge", "Age of the oldest record not yet applied", _PARTITION),
+        "loyalty_consumer_batch_records": Definition("histogram", "Records per batch", ("topic",), _RECORDS),
+        "loyalty_consumer_batch_seconds": Definition("histogram", "Seconds per batch", ("topic",)),
+        "loyalty_consumer_outcomes_total": Definition("counter", "What became of records", ("topic", "outcome")),
+        "loyalty_consumer_partition_stopped": Definition("gauge", "Partition stopped by a record", _PARTITION),
+        "loyalty_outbox_age_seconds": Definition("gauge", "Age of the oldest outbox row", ("shard",)),
+        "loyalty_relay_messages_total": Definition("counter", "Messages published", ("shard",)),
+        "loyalty_relay_batch_seconds": Definition("histogram", "Seconds per relay batch", ("shard",)),
+        "loyalty_relay_failures_total": Definition("counter", "Relay batches that failed", ("shard",)),
+        "loyalty_http_requests_total": Definition("counter", "Requests answered", ("method", "route", "status")),
+        "loyalty_http_request_seconds": Definition("histogram", "Seconds per request", ("method", "route")),
+        "loyalty_outcomes_total": Definition("counter", "Decisions by outcome", ("operation", "outcome")),
+        "loyalty_job_items_total": Definition("counter", "Items done by jobs", ("job",)),
+        "loyalty_job_failures_total": Definition("counter", "Job runs that failed", ("job",)),
         "loyalty_halted": Definition("gauge", "Halted by a check at start"),
     }
 )
@@ -141,20 +111,10 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self._counters = {
-            name: self._counter(name, it)
-            for name, it in DEFINITIONS.items()
-            if it.kind == "counter"
-        }
-        self._gauges = {
-            name: self._gauge(name, it)
-            for name, it in DEFINITIONS.items()
-            if it.kind == "gauge"
-        }
+        self._counters = {name: self._counter(name, it) for name, it in DEFINITIONS.items() if it.kind == "counter"}
+        self._gauges = {name: self._gauge(name, it) for name, it in DEFINITIONS.items() if it.kind == "gauge"}
         self._histograms = {
-            name: self._histogram(name, it)
-            for name, it in DEFINITIONS.items()
-            if it.kind == "histogram"
+            name: self._histogram(name, it) for name, it in DEFINITIONS.items() if it.kind == "histogram"
         }
 
     def add(self, name: MetricName, amount: float = 1, **labels: str) -> None:
