@@ -1,5 +1,7 @@
 """Fates: what an exception tells the loop to do. Anything not named here stops its partition with the cause."""
 
+from typing import Any
+
 from services.runtime.ports import Record
 
 
@@ -7,14 +9,24 @@ class InvalidMessage(Exception):
     """Input from outside that cannot be read: the record becomes a dead letter and the rest goes on.
 
     Raised from `handle` it must name its `record`; `detail` must not quote the input, it is kept in the clear.
+    `event_ref` is the event's id where it could be read.
     """
 
-    def __init__(self, code: str, detail: str, pointer: str = "", *, record: Record[object] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        pointer: str = "",
+        *,
+        record: Record[Any] | None = None,
+        event_ref: str | None = None,
+    ) -> None:
         super().__init__(f"{code}: {detail}" + (f" at {pointer}" if pointer else ""))
         self.code = code
         self.detail = detail
         self.pointer = pointer
         self.record = record
+        self.event_ref = event_ref
 
 
 class Transient(Exception):

@@ -1,10 +1,12 @@
 """What a database error means: worth another try, or which constraint it hit."""
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, InterfaceError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 # Serialisation, deadlock, lock and statement limits, shutdown and start-up, out of connections, idle cut-off.
 _RETRIED_STATES = frozenset({"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03", "25P04"})
+_SESSION_ENDED = frozenset({"57P01", "57P02", "25P03", "25P04"})
 _CONNECTION_CLASS = "08"
 
 
@@ -17,11 +19,13 @@ def is_transient(error: BaseException) -> bool:
 
 
 def is_connection_lost(error: BaseException) -> bool:
-    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error, InterfaceError)):
+    """True where the session is gone, so that an answer to what was last sent will never come."""
+    state = sqlstate(error)
+    if state is not None and (state in _SESSION_ENDED or state.startswith(_CONNECTION_CLASS)):
         return True
-    return any(
-        isinstance(cause, (ConnectionError, TimeoutError, OSError, asyncpg.InterfaceError)) for cause in _causes(error)
-    )
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return any(_is_broken_link(cause) for cause in _causes(error))
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -39,6 +43,11 @@ def violated_constraint(error: BaseException) -> str | None:
         if isinstance(name, str):
             return name
     return None
+
+
+def _is_broken_link(error: BaseException) -> bool:
+    # asyncpg has one class for a closed connection and for its misuse; only the text tells them apart.
+    return isinstance(error, OSError) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error))
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -123,4 +123,4 @@ async def _roll_back(transaction: AsyncTransaction) -> None:
 
 
 def _retry_delay_seconds(attempt: int) -> float:
-    return random.uniform(0.5, 1.0) * min(RETRY_DELAY_SECONDS_MAX, 0.02 * 4**attempt)
+    return random.uniform(0.5, 1.0) * min(RETRY_DELAY_SECONDS_MAX, 0.02 * 4.0**attempt)

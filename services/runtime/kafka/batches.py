@@ -1,0 +1,97 @@
+"""Fetching and decoding one partition's records ahead of the transaction that will apply them."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from services.runtime.errors import InvalidMessage
+from services.runtime.kafka.handler import Handler
+from services.runtime.kafka.options import LoopOptions
+from services.runtime.kafka.records import to_record
+from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.ports import Record
+
+Raw = Record[bytes | None]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records from `start` to before `next_offset`; `raw` and `decoded` run side by side, a refusal standing in for
+    what could not be read. `broken` is a record whose decoding failed as it never should; it is not in the batch."""
+
+    start: int
+    next_offset: int
+    raw: list[Raw] = field(default_factory=list)
+    decoded: list[Record[Any] | InvalidMessage] = field(default_factory=list)
+    broken: tuple[Raw, Exception] | None = None
+
+
+class Fetcher:
+    """Reads one assigned, sought partition; `condemned` are the offsets whose records the handler found invalid."""
+
+    def __init__(
+        self,
+        *,
+        consumer: AIOKafkaConsumer,
+        tp: TopicPartition,
+        kafka: KafkaSettings,
+        handler: Handler[Any],
+        options: LoopOptions,
+        condemned: Mapping[int, InvalidMessage],
+    ) -> None:
+        self._consumer = consumer
+        self._tp = tp
+        self._kafka = kafka
+        self._handler = handler
+        self._options = options
+        self._condemned = condemned
+
+    async def next_batch(self, start: int, records_max: int) -> Batch:
+        """Waits for records up to the idle time; the batch may be empty, with its position moved over markers."""
+        raws = await self._poll(records_max, self._options.idle_poll_seconds)
+        if raws and records_max > 1:
+            await self._gather(raws, records_max)
+        return await self._decode(raws, start, await self._consumer.position(self._tp))
+
+    async def _gather(self, raws: list[ConsumerRecord], records_max: int) -> None:
+        closes_at = perf_counter() + self._options.batch_wait_seconds
+        while len(raws) < self._options.batch_records_min and (left := closes_at - perf_counter()) > 0:
+            raws.extend(await self._poll(records_max - len(raws), left))
+
+    async def _poll(self, records_max: int, seconds: float) -> list[ConsumerRecord]:
+        timeout_ms = max(1, int(seconds * 1000))
+        fetched = await self._consumer.getmany(self._tp, timeout_ms=timeout_ms, max_records=records_max)
+        records: list[ConsumerRecord] = fetched.get(self._tp, [])
+        return records
+
+    async def _decode(self, raws: list[ConsumerRecord], start: int, position: int) -> Batch:
+        batch = Batch(start=start, next_offset=position)
+        slice_began = perf_counter()
+        for raw in raws:
+            record = to_record(self._kafka, raw)
+            if not self._decode_one(record, batch):
+                break
+            if perf_counter() - slice_began > self._options.slice_seconds:
+                await asyncio.sleep(0)
+                slice_began = perf_counter()
+        return batch
+
+    def _decode_one(self, record: Raw, batch: Batch) -> bool:
+        result: Record[Any] | InvalidMessage
+        try:
+            result = self._condemned.get(record.offset) or replace(record, value=self._handler.decode(record))
+        except InvalidMessage as refusal:
+            result = refusal
+        except Exception as error:
+            # The loop stops the partition at this record, once everything before it is committed.
+            batch.broken = (record, error)
+            batch.next_offset = record.offset
+            return False
+        batch.raw.append(record)
+        batch.decoded.append(result)
+        return True

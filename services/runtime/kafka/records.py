@@ -1,0 +1,36 @@
+"""Records as the platform sees them, made from what the client returns."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from aiokafka.structs import ConsumerRecord
+
+from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.ports import Record
+
+IDENTITY_CHARACTERS_MAX = 200
+
+
+def to_record(settings: KafkaSettings, raw: ConsumerRecord) -> Record[bytes | None]:
+    return Record(
+        topic=settings.logical(raw.topic),
+        partition=raw.partition,
+        offset=raw.offset,
+        key=None if raw.key is None else storable(raw.key),
+        headers={name: storable(value) for name, value in raw.headers},
+        appended_at=datetime.fromtimestamp(raw.timestamp / 1000, UTC),
+        value=raw.value,
+    )
+
+
+def identity_of(record: Record[bytes | None]) -> str:
+    """What tells this record from another one at the same offset of a topic made anew."""
+    declared = record.headers.get("ce_id")
+    if declared:
+        return declared[:IDENTITY_CHARACTERS_MAX]
+    return "sha256:" + hashlib.sha256(record.value or b"").hexdigest()
+
+
+def storable(data: bytes) -> str:
+    """Text that PostgreSQL takes, whatever the bytes are: they come from outside."""
+    return data.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
