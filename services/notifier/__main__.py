@@ -1,0 +1,81 @@
+"""The notifier: `python -m services.notifier [api] [consume] [relay] [jobs] [migrate]`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.notifier import api, consumer, jobs
+from services.notifier.adapters.contacts import HttpContacts, members_client
+from services.notifier.adapters.histories import PostgresHistories
+from services.notifier.adapters.letters import TemplateLetters
+from services.notifier.adapters.member_states import PostgresMemberStates
+from services.notifier.adapters.outbox import MessageFacts, MessagesTopic, OutboxAcknowledgements
+from services.notifier.adapters.programmes import Programmes
+from services.notifier.adapters.smtp import MailServer, SmtpProvider
+from services.notifier.adapters.store import PostgresStore, PostgresTransactions
+from services.notifier.application.sending import Sender, SendingLimits
+from services.notifier.settings import NotifierSettings
+from services.runtime.kafka.handler import Handler
+from services.runtime.process import Api, Context, Job, ServiceDefinition, main
+from services.runtime.telemetry.log import logger
+
+_log = logger(__name__)
+
+
+def handlers(context: Context[NotifierSettings]) -> Mapping[str, Handler[Any]]:
+    programmes = Programmes()
+    return {
+        "programme": programme_handler(context),
+        "members": consumer.MembersHandler(PostgresMemberStates),
+        "tiers": consumer.TiersHandler(lambda uow: PostgresStore(uow, programmes), context.clock),
+    }
+
+
+def served(context: Context[NotifierSettings]) -> Api:
+    return Api(routers=[api.router(PostgresHistories(context.database))])
+
+
+def due_work(context: Context[NotifierSettings]) -> Sequence[Job]:
+    key = context.settings.notifier_key
+    if key is None:
+        _log.warning("nothing_is_sent", why="LOYALTY_NOTIFIER_KEY is not set: a key with the scope contacts:read")
+        return []
+    return [jobs.sending(sender(context, key.get_secret_value()))]
+
+
+def sender(context: Context[NotifierSettings], members_key: str) -> Sender:
+    settings, database, programmes = context.settings, context.database, Programmes()
+    return Sender(
+        transactions=PostgresTransactions(database, programmes),
+        acknowledgements=OutboxAcknowledgements(database),
+        contacts=HttpContacts(members_client(settings.members_url, members_key)),
+        writer=TemplateLetters(database, programmes),
+        provider=SmtpProvider(mail_server(settings), context.clock),
+        clock=context.clock,
+        limits=SendingLimits(lease=settings.notifier_lease),
+    )
+
+
+def mail_server(settings: NotifierSettings) -> MailServer:
+    password = settings.smtp_password
+    return MailServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        sender=settings.smtp_from,
+        tls=settings.smtp_tls,
+        username=settings.smtp_username,
+        password=password.get_secret_value() if password else None,
+    )
+
+
+SERVICE = ServiceDefinition(
+    name="notifier",
+    settings=NotifierSettings,
+    api=served,
+    handlers=handlers,
+    outbox_source=lambda _context: MessageFacts(),
+    topic_owner=lambda _context: MessagesTopic(),
+    jobs=due_work,
+)
+
+if __name__ == "__main__":
+    main(SERVICE)

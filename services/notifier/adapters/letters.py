@@ -1,0 +1,104 @@
+"""Writes letters from the programme's templates."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from schemas.programme import ProgrammeDocument, TemplateText
+from services.notifier.adapters.programmes import Programmes
+from services.notifier.application.ports import Letter, TemplateFault
+from services.notifier.domain.messages import Message
+from services.notifier.domain.sending import Contact
+from services.runtime.postgres.unit_of_work import Database
+from services.runtime.telemetry.log import logger
+
+Language = Literal["zh", "en"]
+FALLBACK_LANGUAGES: tuple[Language, ...] = ("en", "zh")
+NAMELESS: dict[Language, str] = {"zh": "会员", "en": "member"}
+BODY_CHARACTERS_MAX = 200_000
+_log = logger("notifier.letters")
+_PLAIN = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+_HTML = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TierInLetter:
+    """`{{ tier }}` is its name in the letter's language; the dates are days of the programme's zone."""
+
+    id: str
+    name: str
+    since: date
+    valid_until: date | None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class MemberInLetter:
+    name: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateLetters:
+    """Renders the version of the template that the message was planned with, in the member's language."""
+
+    database: Database
+    programmes: Programmes
+
+    async def write(self, message: Message, contact: Contact, address: str) -> Letter:
+        async with self.database.read() as connection:
+            document = await self.programmes.document(connection, message.programme_version)
+        try:
+            return render(document, message, contact, address)
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+            fault = f"{message.template}: {type(error).__name__}"
+            _log.error("template_error", template=message.template, version=document.version, fault=fault)
+            # The cause may quote the member's name.
+            raise TemplateFault(fault) from None
+
+
+def render(document: ProgrammeDocument, message: Message, contact: Contact, address: str) -> Letter:
+    texts = document.templates[message.template]
+    language = _language(contact.locale, texts)
+    words = {
+        "member": MemberInLetter(contact.name or NAMELESS[language], contact.locale),
+        "tier": _tier(document, message, language),
+        "programme": document.programme,
+    }
+    source = texts[language]
+    html = source.body.lstrip().startswith("<")
+    body = (_HTML if html else _PLAIN).from_string(source.body).render(words)
+    if len(body) > BODY_CHARACTERS_MAX:
+        raise ValueError("the letter is too long")
+    # A subject is one line whatever a name holds: a line break in it would be another header.
+    subject = " ".join(_PLAIN.from_string(source.subject).render(words).split())
+    return Letter(message, address, subject, body, html)
+
+
+def _language(locale: str, texts: dict[Language, TemplateText]) -> Language:
+    spoken = locale.partition("-")[0]
+    wanted = sorted(FALLBACK_LANGUAGES, key=lambda language: language != spoken)
+    return next(language for language in wanted if language in texts)
+
+
+def _tier(document: ProgrammeDocument, message: Message, language: Language) -> TierInLetter:
+    occasion = message.occasion
+    levels = document.tiers.levels if document.tiers else ()
+    names = next(level.name for level in levels if level.id == occasion.tier)
+    zone = ZoneInfo(document.time_zone)
+    return TierInLetter(
+        id=occasion.tier,
+        name=names.get(language) or next(iter(names.values())),
+        since=_day(occasion.effective_from, zone),
+        valid_until=_day(occasion.valid_until, zone) if occasion.valid_until else None,
+    )
+
+
+def _day(instant: datetime, zone: ZoneInfo) -> date:
+    return instant.astimezone(zone).date()

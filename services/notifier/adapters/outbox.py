@@ -1,0 +1,100 @@
+"""The way of message facts to Kafka: what the relay sends, what it has sent, and whether the topic is ahead of us."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.base import rfc3339
+from schemas.messages import message_type
+from services.runtime.kafka.relay import StoredOutboxRow
+from services.runtime.ports import Message, Record
+from services.runtime.postgres.unit_of_work import Database
+
+TOPIC = "messages"
+SOURCE = "urn:loyalty:notifier"
+POLL_SECONDS_FIRST = 0.02
+POLL_SECONDS_MAX = 0.25
+
+
+class MessageFacts:
+    """Turns outbox rows into the stored bytes of their facts."""
+
+    async def resolve(self, connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> Sequence[Message]:
+        wanted = [_reference(row.ref) for row in rows]
+        arguments = {"members": [member for member, _ in wanted], "numbers": [number for _, number in wanted]}
+        found = {(row.member_id, row.member_seq): row for row in await connection.execute(_EVENTS, arguments)}
+        return [_published(found[reference]) for reference in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxAcknowledgements:
+    """A fact is acknowledged when its outbox row is gone: the relay deletes what the broker has committed."""
+
+    database: Database
+
+    async def backlog_age(self) -> timedelta:
+        async with self.database.read() as connection:
+            age: timedelta | None = await connection.scalar(_OLDEST)
+        return age or timedelta()
+
+    async def acknowledged(self, fact_refs: Collection[str], *, within: timedelta) -> set[str]:
+        loop = asyncio.get_running_loop()
+        deadline, pause_seconds = loop.time() + within.total_seconds(), POLL_SECONDS_FIRST
+        while waiting := await self._waiting(fact_refs):
+            if loop.time() >= deadline:
+                break
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = min(2 * pause_seconds, POLL_SECONDS_MAX)
+        return set(fact_refs) - waiting
+
+    async def _waiting(self, fact_refs: Collection[str]) -> set[str]:
+        async with self.database.read() as connection:
+            rows = await connection.execute(_WAITING, {"topic": TOPIC, "refs": list(fact_refs)})
+            return set(rows.scalars())
+
+
+class MessagesTopic:
+    """Guards the topic `messages`: it may hold nothing that the database lacks."""
+
+    topics: Sequence[str] = (TOPIC,)
+
+    async def knows(self, connection: AsyncConnection, record: Record[bytes | None]) -> bool:
+        member, number = UUID(record.key), int(record.headers["member_seq"])
+        row = (await connection.execute(_EVENTS, {"members": [member], "numbers": [number]})).one_or_none()
+        return row is not None and bytes(row.hash).hex() == record.headers["hash"]
+
+    def remedy(self, topic: str) -> str:
+        return "loyalty rebuild notifier --from topic"
+
+
+def _reference(ref: str) -> tuple[UUID, int]:
+    member, _, number = ref.partition("/")
+    return UUID(member), int(number)
+
+
+def _published(row: Row[Any]) -> Message:
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": f"{row.member_id}/{row.member_seq}",
+        "ce_source": SOURCE,
+        "ce_type": message_type(row.fate),
+        "ce_time": rfc3339(row.recorded_at),
+        "content-type": "application/json",
+        "member_seq": str(row.member_seq),
+        "hash": bytes(row.hash).hex(),
+    }
+    return Message(TOPIC, str(row.member_id), bytes(row.fact), headers)
+
+
+_EVENTS = text(
+    "SELECT member_id, member_seq, fate, recorded_at, fact, hash FROM message_event WHERE (member_id, member_seq) IN"
+    " (SELECT * FROM unnest(CAST(:members AS uuid[]), CAST(:numbers AS bigint[])))"
+)
+_OLDEST = text("SELECT clock_timestamp() - min(created_at) FROM outbox")
+_WAITING = text("SELECT ref FROM outbox WHERE topic = :topic AND ref = ANY(CAST(:refs AS text[]))")

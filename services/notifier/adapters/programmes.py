@@ -1,0 +1,87 @@
+"""Versions of the programme as the notifier reads them."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.programme import ProgrammeDocument, ProgrammePublished
+from services.notifier.domain.durations import Duration
+from services.notifier.domain.planning import Rules, TierCampaign
+from services.runtime.documents import known_documents
+from services.runtime.errors import NotReady
+
+
+@dataclass(frozen=True, slots=True)
+class Programmes:
+    """Parses each version once per process: a published version never changes."""
+
+    _documents: dict[int, ProgrammeDocument] = field(default_factory=dict)
+    _rules: dict[int, Rules] = field(default_factory=dict)
+
+    async def in_force(
+        self, connection: AsyncConnection, instants: Collection[datetime], *, now: datetime
+    ) -> dict[datetime, Rules | None]:
+        """None before the first version; NotReady while the newest known one may be out of date."""
+        known = await known_documents(connection)
+        if not known.ready_at(now):
+            raise NotReady("the programme is not known up to now")
+        answers: dict[datetime, Rules | None] = {}
+        for instant in instants:
+            started = [version.version for version in known.versions if version.starts_at <= instant]
+            answers[instant] = await self.rules(connection, max(started)) if started else None
+        return answers
+
+    async def rules(self, connection: AsyncConnection, version: int) -> Rules:
+        if version not in self._rules:
+            self._rules[version] = rules_of(await self.document(connection, version))
+        return self._rules[version]
+
+    async def document(self, connection: AsyncConnection, version: int) -> ProgrammeDocument:
+        if version not in self._documents:
+            body = await connection.scalar(_BODY, {"version": version})
+            if body is None:
+                raise NotReady(f"version {version} of the programme is not here yet")
+            self._documents[version] = ProgrammePublished.model_validate_json(body).document
+        return self._documents[version]
+
+
+_BODY = text("SELECT body FROM document_version WHERE version = :version")
+
+
+def rules_of(document: ProgrammeDocument) -> Rules:
+    levels = document.tiers.levels if document.tiers else ()
+    return Rules(
+        version=document.version,
+        levels=tuple(level.id for level in levels),
+        campaigns=tuple(
+            TierCampaign(
+                id=campaign.id,
+                tier=campaign.on.tier,
+                channels=campaign.channels,
+                template=campaign.template,
+                purpose=campaign.purpose,
+                tolerance=duration_of(campaign.tolerance),
+            )
+            for campaign in document.campaigns
+            if campaign.on.tier is not None
+        ),
+    )
+
+
+_DURATION = re.compile(
+    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
+)
+
+
+def duration_of(text: str) -> Duration:
+    """An ISO 8601 duration that the contract has let through."""
+    match = _DURATION.fullmatch(text)
+    assert match is not None, text
+    parts = {name: int(value or 0) for name, value in match.groupdict().items()}
+    months = 12 * parts.pop("years") + parts.pop("months")
+    return Duration(months, timedelta(**parts))
