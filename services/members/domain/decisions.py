@@ -107,7 +107,7 @@ def _next(member: Member, at: datetime) -> Member:
 
 def _check_here(member: Member) -> None:
     if member.is_gone:
-        raise MemberClosed(status=member.status)
+        raise MemberClosed(member_status=member.status)
 
 
 def _check_room(identities: tuple[Identity, ...]) -> None:

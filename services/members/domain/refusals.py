@@ -34,6 +34,6 @@ class TooManyIdentities(MemberRefusal):
 
 @dataclass(eq=False, kw_only=True)
 class MemberClosed(MemberRefusal):
-    """The member has left (`status` closed or erased); what is left of the account no longer changes."""
+    """The member has left (`member_status` closed or erased); what is left of the account no longer changes."""
 
-    status: str
+    member_status: str

@@ -156,4 +156,4 @@ def test_a_member_who_has_left_does_not_change(change: object) -> None:
     assert callable(change)
     with pytest.raises(MemberClosed) as refusal:
         change(closed())
-    assert refusal.value.status == "closed"
+    assert refusal.value.member_status == "closed"
