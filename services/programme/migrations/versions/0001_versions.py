@@ -19,7 +19,7 @@ CREATE TABLE version (
     fact           bytea       NOT NULL
 );
 CREATE TABLE turn (
-    only boolean PRIMARY KEY CHECK (only)
+    single boolean PRIMARY KEY CHECK (single)
 );
 INSERT INTO turn VALUES (true)
 """
