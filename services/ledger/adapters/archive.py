@@ -1,0 +1,54 @@
+"""The books as a reader sees them: accounts from the cache, facts from the entries."""
+
+from collections.abc import Sequence
+from json import loads
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.ledger.adapters.canonical import decode, decode_state
+from services.ledger.adapters.statuses import status_of
+from services.ledger.application.inquiry import StoredFact
+from services.ledger.domain.ids import EventId, MemberId
+from services.ledger.domain.state import AccountState
+
+ACCOUNT = text("SELECT state FROM account WHERE member_id = CAST(:member_id AS uuid)")
+FACTS = text("""
+SELECT fact, hash FROM entry WHERE member_id = CAST(:member_id AS uuid) AND member_seq > :after
+ORDER BY member_seq LIMIT :limit
+""")
+FACTS_OF_EVENT = text("""
+SELECT fact, hash FROM entry WHERE event_id = CAST(:event_id AS uuid) ORDER BY member_id, member_seq
+""")
+
+
+class PostgresArchive:
+    """Reads within one connection, which may be a snapshot."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def account(self, member_id: MemberId) -> AccountState | None:
+        state = (await self._connection.execute(ACCOUNT, {"member_id": member_id})).scalar_one_or_none()
+        return None if state is None else decode_state(bytes(state))
+
+    async def is_member(self, member_id: MemberId) -> bool:
+        return await status_of(self._connection, member_id) is not None
+
+    async def facts(self, member_id: MemberId, *, after: int = 0, limit: int | None = None) -> list[StoredFact]:
+        asked = {"member_id": member_id, "after": after, "limit": limit}
+        return [_stored(row) for row in await self._connection.execute(FACTS, asked)]
+
+    async def facts_of_event(self, event_id: EventId) -> list[StoredFact]:
+        return [_stored(row) for row in await self._connection.execute(FACTS_OF_EVENT, {"event_id": event_id})]
+
+    async def facts_of_lots(self, member_id: MemberId, lots: Sequence[str]) -> list[StoredFact]:
+        wanted = set(lots)
+        facts = await self.facts(member_id)
+        return [stored for stored in facts if any(move.lot in wanted for move in stored.fact.moves)]
+
+
+def _stored(row: Any) -> StoredFact:
+    member_id, member_seq, fact = decode(bytes(row.fact))
+    return StoredFact(member_id, member_seq, fact, loads(row.fact), bytes(row.hash))

@@ -1,0 +1,62 @@
+"""How entries leave for topic `points`, and how the service knows that a published fact is its own."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.base import rfc3339
+from services.ledger.adapters.books import POINTS_TOPIC
+from services.runtime.kafka.relay import StoredOutboxRow
+from services.runtime.ports import Message, Record
+
+ENTRIES = """
+SELECT e.type, e.occurred_at, e.fact, e.hash
+FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS row (member_id, member_seq, position)
+JOIN entry e ON e.member_id = row.member_id AND e.member_seq = row.member_seq
+ORDER BY row.position
+"""
+HASH_OF = text("SELECT hash FROM entry WHERE member_id = CAST(:member_id AS uuid) AND member_seq = :member_seq")
+REMEDY = "this database is behind its topic `points`: loyalty rebuild ledger --from topic"
+
+
+class EntrySource:
+    """Turns the outbox's pointers into the facts as they were stored, byte for byte."""
+
+    async def resolve(self, connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> list[Message]:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        found = await driver.fetch(ENTRIES, [row.key for row in rows], [int(row.ref) for row in rows])
+        assert len(found) == len(rows), "an outbox row points to an entry that does not exist"
+        return [
+            Message(POINTS_TOPIC, row.key, entry["fact"], _headers(row, entry["type"], entry["occurred_at"], entry["hash"]))
+            for row, entry in zip(rows, found, strict=True)
+        ]
+
+
+class PointsOwner:
+    """The guard's question: is the last fact on `points` in these books?"""
+
+    topics = (POINTS_TOPIC,)
+
+    async def knows(self, connection: AsyncConnection, record: Record[bytes | None]) -> bool:
+        asked = {"member_id": record.key, "member_seq": int(record.headers["member_seq"])}
+        known = (await connection.execute(HASH_OF, asked)).scalar_one_or_none()
+        return known is not None and bytes(known).hex() == record.headers["hash"]
+
+    def remedy(self, topic: str) -> str:
+        return REMEDY
+
+
+def _headers(row: StoredOutboxRow, fact_type: str, occurred_at: datetime, entry_hash: bytes) -> dict[str, str]:
+    return {
+        "ce_specversion": "1.0",
+        "ce_id": f"{row.key}/{row.ref}",
+        "ce_source": "ledger",
+        "ce_type": f"loyalty.points.{fact_type}.v1",
+        "ce_time": rfc3339(occurred_at),
+        "content-type": "application/json",
+        "member_seq": row.ref,
+        "hash": entry_hash.hex(),
+    }

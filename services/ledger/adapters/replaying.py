@@ -1,0 +1,144 @@
+"""Where replay reads: the live books in one snapshot, the topic `points`, and the entries themselves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from hashlib import sha256
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.ledger.adapters import canonical
+from services.ledger.adapters.books import POINTS_TOPIC
+from services.ledger.application.replay import Comparison, Fingerprint, MemberFold, compare, fingerprint_of
+from services.ledger.domain.ids import MemberId
+from services.runtime.kafka.reader import begin_offsets, read_topic
+from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.postgres.unit_of_work import Database
+
+HEADS = text("SELECT member_id::text, member_seq, chain_head, state FROM account WHERE member_seq > 0")
+OUTBOX_HIGH = text("SELECT coalesce(max(id), 0) FROM outbox")
+OUTBOX_LOW = text("SELECT min(id) FROM outbox")
+ENTRIES = text("SELECT member_id::text, member_seq, fact, hash FROM entry ORDER BY member_id, member_seq")
+ENTRY_COUNT = text("SELECT count(*) FROM entry")
+
+RELAY_WAIT_SECONDS_MAX = 60.0
+POLL_SECONDS = 0.1
+FETCH_ROWS = 2_000
+
+Progress = Callable[[int, int], None]
+"""Called with facts folded so far and facts in all."""
+
+
+class TopicIncompleteError(Exception):
+    """The topic cannot be compared: it lacks facts that the books hold; says which and what to do."""
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """For callers that nobody watches."""
+
+
+async def compare_with_topic(database: Database, kafka: KafkaSettings, progress: Progress = no_progress) -> Comparison:
+    """Folds topic `points`, each member exactly to its live number; changes nothing and runs beside live traffic."""
+    await _refuse_a_truncated_topic(kafka)
+    async with database.read(snapshot=True) as connection:
+        live = await live_fingerprints(connection)
+        published_up_to = (await connection.execute(OUTBOX_HIGH)).scalar_one()
+    await _relayed(database, published_up_to)
+    total = sum(member.member_seq for member in live.values())
+    folds: dict[MemberId, MemberFold] = {}
+    facts = 0
+    async for records in read_topic(kafka, POINTS_TOPIC):
+        for record in records:
+            member_seq, entry_hash = int(record.headers["member_seq"]), bytes.fromhex(record.headers["hash"])
+            facts += _fold_up_to(live, folds, MemberId(record.key or ""), member_seq, record.value or b"", entry_hash)
+        progress(facts, total)
+        await asyncio.sleep(0)
+    return compare(live, _fingerprints(folds), facts=facts)
+
+
+async def compare_with_entries(database: Database, progress: Progress = no_progress) -> Comparison:
+    """Folds the stored entries instead of the topic: the same proof where only the database is at hand."""
+    async with database.read(snapshot=True) as connection:
+        live = await live_fingerprints(connection)
+        folds: dict[MemberId, MemberFold] = {}
+        facts = 0
+        total = await entry_count(connection)
+        async for member_id, member_seq, encoded, entry_hash in stored_entries(connection):
+            facts += _fold_up_to(live, folds, member_id, member_seq, encoded, entry_hash)
+            if facts % FETCH_ROWS == 0:
+                progress(facts, total)
+        progress(facts, total)
+    return compare(live, _fingerprints(folds), facts=facts)
+
+
+async def live_fingerprints(connection: AsyncConnection) -> dict[MemberId, Fingerprint]:
+    """Number, head and account hash of every account, as the connection's snapshot shows them."""
+    rows = await connection.execute(HEADS)
+    return {
+        MemberId(member): Fingerprint(seq, bytes(head), sha256(bytes(state)).digest())
+        for member, seq, head, state in rows
+    }
+
+
+async def stored_entries(connection: AsyncConnection) -> AsyncIterator[tuple[MemberId, int, bytes, bytes]]:
+    """(member, number, canonical bytes, hash) of every entry, by member and number, through a cursor."""
+    result = await connection.stream(ENTRIES, execution_options={"yield_per": FETCH_ROWS})
+    async for member_id, member_seq, encoded, entry_hash in result:
+        yield MemberId(member_id), member_seq, bytes(encoded), bytes(entry_hash)
+
+
+async def entry_count(connection: AsyncConnection) -> int:
+    return int((await connection.execute(ENTRY_COUNT)).scalar_one())
+
+
+def _fold_up_to(
+    live: Mapping[MemberId, Fingerprint],
+    folds: dict[MemberId, MemberFold],
+    member_id: MemberId,
+    member_seq: int,
+    encoded: bytes,
+    entry_hash: bytes,
+) -> int:
+    member = live.get(member_id)
+    if member is None or member_seq > member.member_seq:
+        return 0
+    fold = folds.get(member_id)
+    if fold is None:
+        fold = folds[member_id] = MemberFold.empty(member_id)
+    if member_seq <= fold.state.member_seq:
+        # A relay killed between commit and delete sends one batch twice; the first copy was folded.
+        return 0
+    fold.add(canonical, encoded, entry_hash)
+    return 1
+
+
+def _fingerprints(folds: Mapping[MemberId, MemberFold]) -> dict[MemberId, Fingerprint]:
+    return {member_id: fingerprint_of(canonical, fold) for member_id, fold in folds.items()}
+
+
+async def _refuse_a_truncated_topic(kafka: KafkaSettings) -> None:
+    cut = {partition: offset for partition, offset in (await begin_offsets(kafka, POINTS_TOPIC)).items() if offset > 0}
+    if cut:
+        raise TopicIncompleteError(
+            f"topic `{POINTS_TOPIC}` no longer begins where the streams begin (first offsets {cut}): "
+            "compare with --from entries, and check the topic's retention"
+        )
+
+
+async def _relayed(database: Database, up_to: int) -> None:
+    """Waits until the relay has published what the snapshot holds."""
+    try:
+        async with asyncio.timeout(RELAY_WAIT_SECONDS_MAX):
+            while True:
+                async with database.read() as connection:
+                    lowest = (await connection.execute(OUTBOX_LOW)).scalar_one()
+                if lowest is None or lowest > up_to:
+                    return
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        raise TopicIncompleteError(
+            f"the outbox still holds facts of this snapshot after {RELAY_WAIT_SECONDS_MAX:.0f} s: "
+            "is the ledger's relay running? `loyalty lag` tells"
+        ) from None
+
+

@@ -1,0 +1,123 @@
+"""How far every consumer and every outbox is behind, from their own tables and the ends of the topics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from sqlalchemy import text
+
+from services.runtime.kafka.reader import end_offsets, read_topic
+from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.postgres.unit_of_work import Database
+
+SERVICES = ("ingest", "ledger", "tiering", "notifier", "members", "programme")
+RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """`records` not handled yet; `seconds` is the age of the oldest of them; `cause` says why a partition stands."""
+
+    service: str
+    topic: str
+    partition: int
+    state: str
+    cause: str | None
+    next_offset: int
+    records: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLag:
+    """Facts decided and not yet published: with the database gone, so much would be lost."""
+
+    service: str
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """The whole line, at one look."""
+
+    partitions: tuple[PartitionLag, ...]
+    outboxes: tuple[OutboxLag, ...]
+
+    @property
+    def records(self) -> int:
+        return sum(each.records for each in self.partitions)
+
+    @property
+    def is_quiet(self) -> bool:
+        return self.records == 0 and not any(each.rows for each in self.outboxes)
+
+    @property
+    def stopped(self) -> tuple[PartitionLag, ...]:
+        return tuple(each for each in self.partitions if each.state == "stopped")
+
+
+async def read_lag(
+    database: Database, kafka: KafkaSettings, now: datetime, services: Sequence[str] = SERVICES, *, ages: bool = True
+) -> Lag:
+    """`database` must be able to read every service's schema; without `ages` no record is read and seconds are 0."""
+    ends = {topic: await end_offsets(kafka, topic) for topic in consumed_topics(services)}
+    partitions: list[PartitionLag] = []
+    outboxes: list[OutboxLag] = []
+    async with database.read() as connection:
+        for service in services:
+            rows = (await connection.execute(text(_CHECKPOINTS.format(service=service)))).all()
+            outbox = (await connection.execute(text(_OUTBOX.format(service=service)))).one()
+            oldest = (now - outbox.oldest).total_seconds() if outbox.oldest else 0.0
+            outboxes.append(OutboxLag(service, outbox.rows, max(0.0, oldest)))
+            partitions += _of_service(service, {(row.topic, row.partition): row for row in rows}, ends)
+    if ages:
+        partitions = await _with_ages(kafka, partitions, now)
+    return Lag(tuple(partitions), tuple(outboxes))
+
+
+def consumed_topics(services: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Topics that any of the services reads, each with those that do."""
+    table = yaml.safe_load((files("schemas") / "topics.yaml").read_text())["topics"]
+    readers = {topic: tuple(name for name in row["consumers"] if name in services) for topic, row in table.items()}
+    # Ingest reads `outcomes` only when it rebuilds itself.
+    return {topic: names for topic, names in readers.items() if names and topic != "outcomes"}
+
+
+def _of_service(
+    service: str, rows: Mapping[tuple[str, int], Any], ends: Mapping[str, Mapping[int, int]]
+) -> list[PartitionLag]:
+    found = []
+    for topic, names in consumed_topics((service,)).items():
+        for partition, end in sorted(ends[topic].items()) if names else ():
+            row = rows.get((topic, partition))
+            next_offset = row.next_offset if row else 0
+            state, cause = (row.state, row.cause) if row else ("unclaimed" if end else RUNNING, None)
+            found.append(
+                PartitionLag(service, topic, partition, state, cause, next_offset, max(0, end - next_offset), 0.0)
+            )
+    return found
+
+
+async def _with_ages(kafka: KafkaSettings, partitions: Sequence[PartitionLag], now: datetime) -> list[PartitionLag]:
+    aged = []
+    for lag in partitions:
+        seconds = 0.0
+        if lag.records:
+            here = {lag.partition: lag.next_offset}
+            async for records in read_topic(
+                kafka, lag.topic, from_offsets=here, to_offsets={lag.partition: lag.next_offset + 1}
+            ):
+                seconds = max(0.0, (now - records[0].appended_at).total_seconds())
+            if not seconds:
+                # What is left are markers of transactions: nothing that anyone will ever handle.
+                lag = replace(lag, records=0)
+        aged.append(replace(lag, seconds=seconds))
+    return aged
+
+
+_CHECKPOINTS = 'SELECT topic, partition, next_offset, state, cause FROM "{service}".checkpoint'
+_OUTBOX = 'SELECT count(*) AS rows, min(created_at) AS oldest FROM "{service}".outbox'
