@@ -2,6 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.members.adapters.keys import Keys
 from services.members.adapters.publication import MemberPublication, MemberTopic
 from services.members.adapters.tables import IdentityDirectory, MemberTables
 from services.members.adapters.vault import SealedVault
@@ -15,20 +16,19 @@ from services.runtime.seal import Seal
 
 
 def api(context: Context[MembersSettings]) -> Api:
-    digests = context.digests
-    master = Seal.from_file(context.settings.required_file("vault_key_file"))
+    keys = Keys(Seal.from_file(context.settings.required_file("vault_key_file")), context.digests)
 
     def desk(connection: AsyncConnection, uow: UnitOfWork | None = None) -> Desk:
         return Desk(
             members=MemberTables(connection, uow),
-            directory=IdentityDirectory(connection, digests),
-            vault=SealedVault(connection, master),
+            directory=IdentityDirectory(connection, keys),
+            vault=SealedVault(connection, keys.master),
         )
 
     office = Office(
         database=context.database,
         clock=context.clock,
-        digests=digests,
+        digests=keys.digests,
         writing=lambda uow: desk(uow.connection, uow),
         reading=desk,
     )

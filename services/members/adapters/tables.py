@@ -7,9 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.members.adapters.contract import TOPIC, decode, encode
+from services.members.adapters.keys import Keys
 from services.members.application import Author, IdentityValue
 from services.members.domain.member import Identity, Member
-from services.runtime.digests import IdentityDigests
 from services.runtime.ports import OutboxRow
 from services.runtime.postgres.unit_of_work import UnitOfWork
 
@@ -54,14 +54,15 @@ class MemberTables:
 class IdentityDirectory:
     """The port Directory: one row per identity in use, found by its keyed digest."""
 
-    def __init__(self, connection: AsyncConnection, digests: IdentityDigests) -> None:
+    def __init__(self, connection: AsyncConnection, keys: Keys) -> None:
         self._connection = connection
-        self._digests = digests
+        self._keys = keys
 
     def digest(self, identity: IdentityValue) -> Identity:
-        return Identity(identity.kind, self._digests.digest(identity.kind, identity.value))
+        return Identity(identity.kind, self._keys.digests.digest(identity.kind, identity.value))
 
     async def take(self, member_id: UUID, identities: Sequence[Identity]) -> Sequence[Identity]:
+        await self._keys.check(self._connection, may_mark=True)
         # One statement inserts in the order of the digests and waits for whoever is inserting the same one;
         # only the next statement sees what they committed.
         arguments = {"member_id": member_id, "digests": [each.digest for each in identities]}
@@ -74,6 +75,7 @@ class IdentityDirectory:
         await self._connection.execute(_RELEASE, arguments)
 
     async def holder(self, identity: Identity) -> UUID | None:
+        await self._keys.check(self._connection, may_mark=False)
         holder: UUID | None = await self._connection.scalar(_HOLDER, {"digest": identity.digest})
         return holder
 

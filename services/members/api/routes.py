@@ -33,7 +33,7 @@ from services.members.domain.refusals import (
     MemberNumberKept,
     TooManyIdentities,
 )
-from services.runtime.errors import Transient
+from services.runtime.errors import HaltError, Transient
 from services.runtime.http.answers import RefusalMapping
 from services.runtime.http.auth import Principal, require
 from services.runtime.http.problem import Problem, fault, invalid
@@ -51,6 +51,7 @@ REFUSALS: Mapping[type[Exception], RefusalMapping] = MappingProxyType(
         MemberNumberKept: RefusalMapping(),
         TooManyIdentities: RefusalMapping(),
         MemberClosed: RefusalMapping(),
+        HaltError: RefusalMapping(status=503, code="not_ready"),
     }
 )
 

@@ -31,7 +31,9 @@ async def test_a_member_gets_a_number_of_our_own(service: MembersService) -> Non
 
 async def test_an_identity_of_somebody_else_is_refused_by_kind_and_not_by_value(service: MembersService) -> None:
     await service.register()
-    response = await service.write("POST", "/v1/members", {"identities": [{"kind": "email", "value": "LI@example.com"}]})
+    response = await service.write(
+        "POST", "/v1/members", {"identities": [{"kind": "email", "value": "LI@example.com"}]}
+    )
     assert (response.status_code, response.headers["content-type"]) == (409, "application/problem+json")
     problem = response.json()
     assert (problem["code"], problem["kind"]) == ("identity_taken", "email")
@@ -80,7 +82,11 @@ async def test_a_write_without_an_idempotency_key_is_refused(service: MembersSer
 
 
 async def test_a_faulty_registration_is_told_every_fault(service: MembersService) -> None:
-    body = LI | {"identities": [{"kind": "phone", "value": "12"}], "birthday": {"month": 2, "day": 30}, "time_zone": "?"}
+    body = LI | {
+        "identities": [{"kind": "phone", "value": "12"}],
+        "birthday": {"month": 2, "day": 30},
+        "time_zone": "?",
+    }
     response = await service.write("POST", "/v1/members", body)
     assert response.status_code == 422
     pointers = {each["pointer"] for each in response.json()["errors"]}

@@ -59,6 +59,10 @@ CREATE TABLE consent_proof (
     sealed    bytea       NOT NULL,
     PRIMARY KEY (member_id, version, purpose, channel)
 );
+CREATE TABLE key_check (
+    key  text  PRIMARY KEY,
+    mark bytea NOT NULL
+);
 CREATE VIEW member_json AS
     SELECT member_id, version, kind, principal, reason, recorded_at, convert_from(body, 'UTF8')::jsonb AS state
     FROM member_event
@@ -68,5 +72,5 @@ CREATE VIEW member_json AS
 def upgrade() -> None:
     for statement in statements(RUNTIME_TABLES) + statements(TABLES):
         op.execute(statement)
-    for grant in service_grants("members", "loyalty_members", ["member_event", "consent_proof"]):
+    for grant in service_grants("members", "loyalty_members", ["member_event", "consent_proof", "key_check"]):
         op.execute(grant)
