@@ -81,8 +81,8 @@ class Original(Contract):
     kind: Literal["sale", "return"] = "sale"
 
 
-class Checkout(Contract):
-    """A sale, a return or a void as a till publishes it (CloudEvents type `loyalty.checkout.v1`)."""
+class CheckoutName(Contract):
+    """What tells a checkout from every other one; its event id is computed from these."""
 
     source: Token
     store: Token
@@ -90,6 +90,11 @@ class Checkout(Contract):
     business_day: date
     sequence: Count
     kind: CheckoutKind
+
+
+class Checkout(CheckoutName):
+    """A sale, a return or a void as a till publishes it (CloudEvents type `loyalty.checkout.v1`)."""
+
     occurred_at: Instant
     recorded_at: Instant | None = None
     currency: Currency

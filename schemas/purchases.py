@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.base import (
     CategoryPath,
+    Code,
     Contract,
     Count,
     Currency,
@@ -19,7 +20,7 @@ from schemas.base import (
     Token,
     UuidText,
 )
-from schemas.checkouts import Channel, CheckoutKind, Flag, TenderType
+from schemas.checkouts import ATTRIBUTES_MAX, Channel, CheckoutKind, Flag, Identity, TenderType
 
 PURCHASE_V1 = "loyalty.purchase.v1"
 
@@ -87,3 +88,14 @@ class Activity(Contract):
     recorded_at: Instant
     fingerprint: Sha256Text
     attributes: dict[str, Any] = Field(default_factory=dict)
+
+
+class ActivityRequest(Contract):
+    """What an app sends to `POST /v1/activities`; `source` may be left out by a key that has only one."""
+
+    source: Token | None = None
+    member: Identity
+    activity: Token
+    reference: ShortText
+    occurred_at: Instant
+    attributes: dict[Code, str | int | bool] = Field(default_factory=dict, max_length=ATTRIBUTES_MAX)

@@ -12,5 +12,6 @@ def _names() -> frozenset[str]:
 def known_zone(name: str) -> str:
     """The name itself, or ValueError when IANA has no such zone."""
     if name not in _names():
-        raise ValueError(f"{name!r} is no IANA time zone; write for example Asia/Shanghai")
+        # The value is not quoted: where it came from a till it may be anything, and this text is kept in the clear.
+        raise ValueError("not an IANA time zone; write for example Asia/Shanghai")
     return name

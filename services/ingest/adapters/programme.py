@@ -1,0 +1,62 @@
+"""The programme as the door reads it: which currency is in force."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.programme import ProgrammePublished
+from services.ingest.domain.programme import ProgrammeVersion
+from services.runtime.documents import Document, known_documents
+from services.runtime.errors import NotReady
+from services.runtime.ports import Clock
+from services.runtime.postgres.unit_of_work import Database, UnitOfWork
+
+GOOD_FOR = timedelta(minutes=5)
+KEPT_FOR = timedelta(seconds=10)
+
+
+class Programme:
+    """Versions known, read anew in each transaction; a document is parsed once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._parsed: dict[tuple[int, datetime], ProgrammeVersion] = {}
+
+    async def confirmed(self, uow: UnitOfWork) -> tuple[ProgrammeVersion, ...]:
+        """NotReady where none is known, or where nobody has looked lately whether there is a newer one."""
+        known = await known_documents(uow.connection)
+        if not known.versions:
+            raise NotReady("no programme is known yet: publish one with `loyalty programme publish FILE`")
+        if not known.ready_at(self._clock(), GOOD_FOR):
+            raise NotReady("the end of topic `programme` was not confirmed lately: is its consumer running?")
+        return tuple(self._version(document) for document in known.versions)
+
+    async def known(self, connection: AsyncConnection) -> tuple[ProgrammeVersion, ...]:
+        """Whatever is known, if only yesterday's, if anything."""
+        return tuple(self._version(document) for document in (await known_documents(connection)).versions)
+
+    def _version(self, document: Document) -> ProgrammeVersion:
+        key = (document.version, document.starts_at)
+        if key not in self._parsed:
+            currency = ProgrammePublished.model_validate_json(document.body).document.currency
+            self._parsed[key] = ProgrammeVersion(document.version, document.starts_at, currency)
+        return self._parsed[key]
+
+
+class RememberedProgramme:
+    """The same for requests, which must not each ask the database: at most ten seconds old."""
+
+    def __init__(self, programme: Programme, database: Database, clock: Clock) -> None:
+        self._programme = programme
+        self._database = database
+        self._clock = clock
+        self._versions: tuple[ProgrammeVersion, ...] = ()
+        self._read_at: datetime | None = None
+
+    async def versions(self) -> tuple[ProgrammeVersion, ...]:
+        now = self._clock()
+        if self._read_at is None or now - self._read_at > KEPT_FOR:
+            async with self._database.read() as connection:
+                self._versions = await self._programme.known(connection)
+            self._read_at = now
+        return self._versions

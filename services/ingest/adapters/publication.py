@@ -1,0 +1,107 @@
+"""How purchases, outcomes and activities leave, and how the service knows that a published one is its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.base import rfc3339
+from schemas.checkouts import CHECKOUT_V1
+from schemas.outcomes import OUTCOME_V1
+from schemas.purchases import ACTIVITY_V1, PURCHASE_V1
+from services.ingest.adapters.activities import ACTIVITIES_TOPIC
+from services.ingest.adapters.books import OUTCOMES_TOPIC, PURCHASES_TOPIC
+from services.ingest.application.ports import Submission
+from services.runtime.kafka.relay import StoredOutboxRow
+from services.runtime.ports import Message, Record
+
+CHECKOUTS_TOPIC = "checkouts"
+SOURCE = "ingest"
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Where the facts of a topic are; the query answers key, ref, recorded_at and body."""
+
+    ce_type: str
+    query: str
+    known: str
+
+    def ce_id(self, key: str, ref: str) -> str:
+        return f"{key}/{ref}" if self.ce_type == OUTCOME_V1 else ref
+
+
+_STORED: Mapping[str, _Stored] = MappingProxyType(
+    {
+        PURCHASES_TOPIC: _Stored(
+            PURCHASE_V1,
+            "SELECT member_id::text, event_id::text, recorded_at, body FROM purchase"
+            " WHERE (member_id, event_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))",
+            "SELECT count(*) FROM purchase WHERE member_id = CAST(:key AS uuid) AND event_id = CAST(:ref AS uuid)",
+        ),
+        OUTCOMES_TOPIC: _Stored(
+            OUTCOME_V1,
+            "SELECT event_id::text, outcome_seq::text, recorded_at, body FROM outcome"
+            " WHERE (event_id, outcome_seq) IN (SELECT * FROM unnest($1::uuid[], $2::text[]::int[]))",
+            "SELECT count(*) FROM outcome WHERE event_id = CAST(:key AS uuid) AND outcome_seq::text = :ref",
+        ),
+        ACTIVITIES_TOPIC: _Stored(
+            ACTIVITY_V1,
+            "SELECT member_id::text, event_id::text, recorded_at, body FROM activity"
+            " WHERE (member_id, event_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))",
+            "",
+        ),
+    }
+)
+
+
+class FactSource:
+    """Turns the outbox's pointers into the facts as they were stored, byte for byte."""
+
+    async def resolve(self, connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> list[Message]:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        found: dict[tuple[str, str, str], Message] = {}
+        for topic in {row.topic for row in rows}:
+            wanted = [row for row in rows if row.topic == topic]
+            facts = await driver.fetch(_STORED[topic].query, [row.key for row in wanted], [row.ref for row in wanted])
+            found |= {(topic, key, ref): _message(topic, key, ref, at, body) for key, ref, at, body in facts}
+        return [found[row.topic, row.key, row.ref] for row in rows]
+
+
+class FactOwner:
+    """The guard's question; `activities` is left out, for the notifier writes there as well."""
+
+    topics = (PURCHASES_TOPIC, OUTCOMES_TOPIC)
+
+    async def knows(self, connection: AsyncConnection, record: Record[bytes | None]) -> bool:
+        stored, ref = _STORED[record.topic], record.headers["ce_id"].rpartition("/")[2]
+        return bool(await connection.scalar(text(stored.known), {"key": record.key, "ref": ref}))
+
+    def remedy(self, topic: str) -> str:
+        return f"this database is behind its topic `{topic}`: loyalty rebuild ingest --from topic"
+
+
+def checkout_message(submission: Submission) -> Message:
+    """What the HTTP door publishes: the same as a till with Kafka of its own."""
+    headers = _headers(CHECKOUT_V1, str(submission.arrival.event_id), submission.source, submission.occurred_at)
+    return Message(CHECKOUTS_TOPIC, submission.terminal, submission.paper.plain(), headers)
+
+
+def _message(topic: str, key: str, ref: str, recorded_at: datetime, body: bytes) -> Message:
+    stored = _STORED[topic]
+    return Message(topic, key, body, _headers(stored.ce_type, stored.ce_id(key, ref), SOURCE, recorded_at))
+
+
+def _headers(ce_type: str, ce_id: str, source: str, at: datetime) -> dict[str, str]:
+    return {
+        "ce_specversion": "1.0",
+        "ce_id": ce_id,
+        "ce_source": source,
+        "ce_type": ce_type,
+        "ce_time": rfc3339(at),
+        "content-type": "application/json",
+    }

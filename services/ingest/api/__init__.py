@@ -1,0 +1,5 @@
+"""The door over HTTP."""
+
+from services.ingest.api.routes import REFUSALS, Door, build_router
+
+__all__ = ["REFUSALS", "Door", "build_router"]

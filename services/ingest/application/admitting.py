@@ -1,0 +1,150 @@
+"""Letting checkouts in: each counted once, whatever is sent twice, in parallel or out of order."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from services.ingest.application.ports import (
+    Books,
+    ConflictRow,
+    Entry,
+    OutcomeRow,
+    PurchaseRow,
+    Submission,
+)
+from services.ingest.domain.admission import (
+    Accepted,
+    Claimed,
+    ClaimedBy,
+    Conflict,
+    Decision,
+    Duplicate,
+    Fate,
+    Ignored,
+    Reason,
+    decide,
+    remember,
+)
+from services.ingest.domain.identity import EventId, MemberId
+
+Owners = Mapping[bytes, MemberId]
+_BODY_KEPT = frozenset({Fate.UNCLAIMED, Fate.WAITING, Fate.REVIEW})
+
+
+async def admit(books: Books, submissions: Sequence[Submission], recorded_at: datetime) -> Counter[str]:
+    """Decides the submissions in their order; answers how many met which decision."""
+    owners = await books.share_owners(_identities(submissions))
+    groups: dict[EventId, list[Submission]] = {}
+    for submission in submissions:
+        groups.setdefault(submission.arrival.event_id, []).append(submission)
+    # Most ids are new: decide as if all were, and again for the few that turn out to be known.
+    settled = {each: _settle(Entry(each, None), group, owners, recorded_at) for each, group in groups.items()}
+    entries = {each: it.entry for each, it in settled.items()}
+    entries |= {each: Entry(each, None) for each in _originals(submissions) if each not in groups}
+    fresh = await books.take(list(entries.values()))
+    known = await books.lock(entries.keys() - fresh)
+    redone = {
+        each: _settle(entry, groups[each], owners, recorded_at) for each, entry in known.items() if each in groups
+    }
+    await books.save([it.entry for it in redone.values()])
+    return await _file(books, (settled | redone).values())
+
+
+@dataclass(slots=True)
+class _Settled:
+    """What the submissions of one id come to: the entry after them, and what is to be filed."""
+
+    entry: Entry
+    purchases: list[PurchaseRow] = field(default_factory=list)
+    outcomes: list[OutcomeRow] = field(default_factory=list)
+    conflicts: list[ConflictRow] = field(default_factory=list)
+    met: list[str] = field(default_factory=list)
+
+
+def _settle(entry: Entry, group: Sequence[Submission], owners: Owners, recorded_at: datetime) -> _Settled:
+    settled = _Settled(entry)
+    for submission in group:
+        identity = submission.arrival.identity
+        owner = None if identity is None else owners.get(identity)
+        decision = decide(settled.entry.standing, submission.arrival, owner)
+        settled.met.append(type(decision).__name__.lower())
+        _apply(settled, submission, decision, recorded_at)
+    return settled
+
+
+def _apply(settled: _Settled, submission: Submission, decision: Decision, recorded_at: datetime) -> None:
+    entry = settled.entry
+    standing = remember(entry.standing, submission.arrival, decision)
+    settled.entry = replace(entry, standing=standing)
+    match decision:
+        case Duplicate():
+            return
+        case Conflict(reason):
+            settled.conflicts.append(_conflict(entry.event_id, submission, reason, recorded_at))
+        case Claimed(member_id=member_id, claimed_by=claimed_by) if member_id is not None:
+            settled.entry = replace(settled.entry, sealed=None)
+            settled.purchases.append(_purchase(entry.event_id, submission, member_id, claimed_by, recorded_at))
+        case Accepted(member_id):
+            settled.entry = Entry(entry.event_id, standing, submission.source, submission.occurred_at, recorded_at)
+            settled.purchases.append(_purchase(entry.event_id, submission, member_id, ClaimedBy.TILL, recorded_at))
+        case Claimed():
+            _tell(settled, submission, standing.fate, standing.reason, recorded_at)
+        case Ignored(reason):
+            sealed = _tell(settled, submission, Fate.IGNORED, reason, recorded_at)
+            if standing.fate is Fate.IGNORED:
+                settled.entry = _opened(settled.entry, submission, recorded_at, sealed)
+        case _:
+            sealed = _tell(settled, submission, standing.fate, standing.reason, recorded_at)
+            settled.entry = _opened(settled.entry, submission, recorded_at, sealed)
+
+
+def _opened(entry: Entry, submission: Submission, recorded_at: datetime, sealed: bytes) -> Entry:
+    assert entry.standing is not None
+    body = sealed if entry.standing.fate in _BODY_KEPT else None
+    return Entry(entry.event_id, entry.standing, submission.source, submission.occurred_at, recorded_at, body)
+
+
+def _tell(settled: _Settled, submission: Submission, fate: Fate, reason: Reason | None, recorded_at: datetime) -> bytes:
+    event_id, standing, sealed = settled.entry.event_id, settled.entry.standing, submission.paper.sealed()
+    assert standing is not None
+    body = submission.paper.as_outcome(standing.outcomes, fate, reason, recorded_at, sealed)
+    settled.outcomes.append(OutcomeRow(event_id, standing.outcomes, recorded_at, body))
+    return sealed
+
+
+def _conflict(event_id: EventId, submission: Submission, reason: Reason, recorded_at: datetime) -> ConflictRow:
+    arrival = submission.arrival
+    sealed = submission.paper.sealed()
+    return ConflictRow(event_id, reason, arrival.fingerprint, arrival.identity, recorded_at, sealed)
+
+
+def _purchase(
+    event_id: EventId, submission: Submission, member_id: MemberId, claimed_by: ClaimedBy, recorded_at: datetime
+) -> PurchaseRow:
+    body = submission.paper.as_purchase(member_id, claimed_by, recorded_at)
+    return PurchaseRow(event_id, member_id, recorded_at, body)
+
+
+def _identities(submissions: Iterable[Submission]) -> set[bytes]:
+    return {each.arrival.identity for each in submissions if each.arrival.identity is not None}
+
+
+def _originals(submissions: Iterable[Submission]) -> set[EventId]:
+    return {each.arrival.original_id for each in submissions if each.arrival.original_id is not None}
+
+
+async def _file(books: Books, settled: Iterable[_Settled]) -> Counter[str]:
+    purchases: list[PurchaseRow] = []
+    outcomes: list[OutcomeRow] = []
+    conflicts: list[ConflictRow] = []
+    met: Counter[str] = Counter()
+    for each in settled:
+        purchases += each.purchases
+        outcomes += each.outcomes
+        conflicts += each.conflicts
+        met.update(each.met)
+    await books.add_purchases(purchases)
+    await books.add_outcomes(outcomes)
+    await books.add_conflicts(conflicts)
+    return met
