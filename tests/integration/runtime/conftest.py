@@ -1,0 +1,3 @@
+from tests.support.counting_fixtures import world
+
+__all__ = ["world"]
