@@ -14,6 +14,7 @@ from services.notifier.adapters.smtp import MailServer, SmtpProvider
 from services.notifier.adapters.store import PostgresStore, PostgresTransactions
 from services.notifier.application.sending import Sender, SendingLimits
 from services.notifier.settings import NotifierSettings
+from services.runtime.documents import DocumentHandler
 from services.runtime.kafka.handler import Handler
 from services.runtime.process import Api, Context, Job, ServiceDefinition, main
 from services.runtime.telemetry.log import logger
@@ -24,7 +25,7 @@ _log = logger(__name__)
 def handlers(context: Context[NotifierSettings]) -> Mapping[str, Handler[Any]]:
     programmes = Programmes()
     return {
-        "programme": programme_handler(context),
+        "programme": DocumentHandler(context.settings.lead),
         "members": consumer.MembersHandler(PostgresMemberStates),
         "tiers": consumer.TiersHandler(lambda uow: PostgresStore(uow, programmes), context.clock),
     }

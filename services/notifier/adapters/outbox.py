@@ -17,7 +17,7 @@ from services.runtime.ports import Message, Record
 from services.runtime.postgres.unit_of_work import Database
 
 TOPIC = "messages"
-SOURCE = "urn:loyalty:notifier"
+SOURCE = "notifier"
 POLL_SECONDS_FIRST = 0.02
 POLL_SECONDS_MAX = 0.25
 

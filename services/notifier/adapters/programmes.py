@@ -31,8 +31,8 @@ class Programmes:
             raise NotReady("the programme is not known up to now")
         answers: dict[datetime, Rules | None] = {}
         for instant in instants:
-            started = [version.version for version in known.versions if version.starts_at <= instant]
-            answers[instant] = await self.rules(connection, max(started)) if started else None
+            document = known.in_force(instant)
+            answers[instant] = await self.rules(connection, document.version) if document else None
         return answers
 
     async def rules(self, connection: AsyncConnection, version: int) -> Rules:

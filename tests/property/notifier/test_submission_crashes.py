@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from services.notifier.application.reacting import react_to_tiers
 from services.notifier.application.sending import Sender, SendingLimits
 from services.notifier.domain.durations import Duration
-from services.notifier.domain.messages import ENDS, MemberId
+from services.notifier.domain.messages import ENDS, MemberId, MessageId
 from services.notifier.domain.planning import Rules, TierCampaign, TierChange
 from services.notifier.domain.sending import Accepted, Contact, Delivery, Refused, Unavailable, Unclear
 from tests.property.notifier.memory import Fuse, Killed, MemoryDatabase, MortalProcess, Outside
@@ -88,6 +88,14 @@ class Submissions(RuleBasedStateMachine):
     def what_is_recorded_as_sent_was_submitted(self) -> None:
         messages = self.database.tables.messages
         assert {m for m in messages if messages[m].fate == "sent"} <= set(self.outside.handed_over)
+
+    @invariant()
+    def nothing_follows_an_end(self) -> None:
+        ended: set[MessageId] = set()
+        for message_id, step in self.database.tables.steps:
+            assert message_id not in ended
+            if step.fate in ENDS:
+                ended.add(message_id)
 
     @invariant()
     def every_occasion_has_one_message(self) -> None:

@@ -34,7 +34,7 @@ CHANGE = TierChange(
 )
 
 
-def test_reaching_a_tier_plans_the_welcome_of_that_tier():
+def test_reaching_a_tier_plans_the_welcome_of_that_tier() -> None:
     (planned,) = plan(CHANGE, RULES, now=NOW)
     assert planned.step.fate == "planned"
     assert planned.message.intent.campaign == "welcome-gold"
@@ -43,7 +43,7 @@ def test_reaching_a_tier_plans_the_welcome_of_that_tier():
     assert planned.message.due_at == NOW
 
 
-def test_two_levels_crossed_at_once_welcome_to_the_upper_one_only():
+def test_two_levels_crossed_at_once_welcome_to_the_upper_one_only() -> None:
     silver = replace(WELCOME, id="welcome-silver", tier="silver")
     rules = replace(RULES, campaigns=(silver, WELCOME))
     (planned,) = plan(replace(CHANGE, from_tier=None), rules, now=NOW)
@@ -60,63 +60,63 @@ def test_two_levels_crossed_at_once_welcome_to_the_upper_one_only():
         pytest.param(replace(CHANGE, to_tier="platinum"), id="to a tier that the programme lacks"),
     ],
 )
-def test_a_change_that_is_no_news_plans_nothing(change: TierChange):
+def test_a_change_that_is_no_news_plans_nothing(change: TierChange) -> None:
     assert plan(change, RULES, now=NOW) == ()
 
 
-def test_an_occasion_older_than_its_tolerance_is_missed():
+def test_an_occasion_older_than_its_tolerance_is_missed() -> None:
     (planned,) = plan(CHANGE, RULES, now=CHANGE.effective_from + timedelta(days=2))
     assert (planned.step.fate, planned.step.reason) == ("missed", "too_old")
 
 
-def test_an_occasion_just_within_its_tolerance_is_planned():
+def test_an_occasion_just_within_its_tolerance_is_planned() -> None:
     (planned,) = plan(CHANGE, RULES, now=CHANGE.effective_from + timedelta(days=2, microseconds=-1))
     assert planned.step.fate == "planned"
 
 
-def test_a_channel_that_nobody_serves_is_suppressed_on_record():
+def test_a_channel_that_nobody_serves_is_suppressed_on_record() -> None:
     rules = replace(RULES, campaigns=(replace(WELCOME, channels=("email", "webhook")),))
     fates = [(each.message.intent.channel, each.step.fate, each.step.reason) for each in plan(CHANGE, rules, now=NOW)]
     assert fates == [("email", "planned", None), ("webhook", "suppressed", "channel_not_served")]
 
 
-def test_the_same_occasion_has_the_same_message_id_for_ever():
+def test_the_same_occasion_has_the_same_message_id_for_ever() -> None:
     first, second = (plan(CHANGE, RULES, now=NOW + timedelta(hours=hours))[0].message for hours in (0, 5))
     assert first.message_id == second.message_id
 
 
-def test_another_channel_or_occurrence_has_another_message_id():
+def test_another_channel_or_occurrence_has_another_message_id() -> None:
     message = plan(CHANGE, RULES, now=NOW)[0].message
     later = plan(replace(CHANGE, member_seq=3), RULES, now=NOW)[0].message
     assert len({message.message_id, later.message_id, replace(message.intent, channel="sms").message_id}) == 3
 
 
-def test_months_of_a_tolerance_clip_at_the_end_of_the_month():
+def test_months_of_a_tolerance_clip_at_the_end_of_the_month() -> None:
     assert Duration(months=1).after(datetime(2026, 1, 31, tzinfo=UTC)) == datetime(2026, 2, 28, tzinfo=UTC)
     assert Duration(months=14).after(datetime(2026, 12, 1, tzinfo=UTC)) == datetime(2028, 2, 1, tzinfo=UTC)
 
 
-def test_tier_facts_are_taken_in_order():
+def test_tier_facts_are_taken_in_order() -> None:
     cursor = take(TierCursor(), CHANGE)
     assert cursor == TierCursor(seq=1, hash=bytes(32), tier="gold")
 
 
-def test_a_tier_fact_that_was_taken_is_not_taken_again():
+def test_a_tier_fact_that_was_taken_is_not_taken_again() -> None:
     assert take(TierCursor(seq=1, hash=bytes(32), tier="gold"), CHANGE) is None
     assert take(TierCursor(seq=2, hash=b"\1" * 32, tier="gold"), CHANGE) is None
 
 
-def test_another_fact_of_a_known_number_stops():
+def test_another_fact_of_a_known_number_stops() -> None:
     with pytest.raises(TierStreamError, match=f"{MEMBER}: expected number 1, found 1"):
         take(TierCursor(seq=1, hash=b"\1" * 32, tier="gold"), CHANGE)
 
 
-def test_a_gap_in_the_tier_facts_stops():
+def test_a_gap_in_the_tier_facts_stops() -> None:
     with pytest.raises(TierStreamError, match="expected number 1, found 2"):
         take(TierCursor(), replace(CHANGE, member_seq=2))
 
 
-def test_a_change_in_the_past_only_leaves_the_tier_of_today():
+def test_a_change_in_the_past_only_leaves_the_tier_of_today() -> None:
     cursor = take(TierCursor(seq=0, hash=None, tier="silver"), replace(CHANGE, retroactive=True))
     assert cursor is not None
     assert cursor.tier == "silver"

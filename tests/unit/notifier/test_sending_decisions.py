@@ -37,24 +37,24 @@ SUBMITTING = replace(MESSAGE, fate="submitting", attempts=1)
 CONTACT = Contact(status="active", consent=True, address="li@example.com", locale="zh-CN", name="李雷")
 
 
-def test_a_due_message_is_submitted():
+def test_a_due_message_is_submitted() -> None:
     assert due_step(MESSAGE, tier_now="gold", rules=RULES, now=NOW) == Step("submitting")
 
 
-def test_a_message_that_waited_past_its_tolerance_is_missed():
+def test_a_message_that_waited_past_its_tolerance_is_missed() -> None:
     late = MESSAGE.expires_at
     assert due_step(MESSAGE, tier_now="gold", rules=RULES, now=late) == Step("missed", "too_old")
 
 
-def test_a_welcome_to_a_tier_that_was_left_since_is_suppressed():
+def test_a_welcome_to_a_tier_that_was_left_since_is_suppressed() -> None:
     assert due_step(MESSAGE, tier_now="silver", rules=RULES, now=NOW) == Step("suppressed", "occasion_over")
 
 
-def test_a_welcome_to_a_tier_that_was_exceeded_since_is_still_true():
+def test_a_welcome_to_a_tier_that_was_exceeded_since_is_still_true() -> None:
     assert due_step(MESSAGE, tier_now="platinum", rules=RULES, now=NOW) == Step("submitting")
 
 
-def test_a_reachable_consenting_member_has_no_objection():
+def test_a_reachable_consenting_member_has_no_objection() -> None:
     assert objection(MESSAGE, CONTACT) is None
 
 
@@ -69,39 +69,39 @@ def test_a_reachable_consenting_member_has_no_objection():
         pytest.param(None, "member_unknown", id="unknown"),
     ],
 )
-def test_what_speaks_against_a_message_is_named(contact: Contact | None, reason: str):
+def test_what_speaks_against_a_message_is_named(contact: Contact | None, reason: str) -> None:
     assert objection(MESSAGE, contact) == Step("suppressed", reason)
 
 
-def test_a_service_message_needs_no_marketing_consent():
+def test_a_service_message_needs_no_marketing_consent() -> None:
     service = replace(MESSAGE, purpose="service")
     assert objection(service, replace(CONTACT, consent=False)) is None
 
 
-def test_a_service_message_honours_the_status():
+def test_a_service_message_honours_the_status() -> None:
     service = replace(MESSAGE, purpose="service")
     assert objection(service, replace(CONTACT, status="closed")) == Step("suppressed", "member_closed")
 
 
-def test_an_accepted_mail_is_sent():
+def test_an_accepted_mail_is_sent() -> None:
     assert delivery_step(SUBMITTING, Accepted(), now=NOW) == Step("sent")
 
 
-def test_a_mail_without_an_answer_may_have_been_sent():
+def test_a_mail_without_an_answer_may_have_been_sent() -> None:
     assert delivery_step(SUBMITTING, Unclear(), now=NOW) == Step("maybe_sent", "no_answer")
 
 
-def test_a_mail_refused_for_good_is_undeliverable():
+def test_a_mail_refused_for_good_is_undeliverable() -> None:
     assert delivery_step(SUBMITTING, Refused(for_good=True), now=NOW) == Step("suppressed", "undeliverable")
 
 
-def test_a_mail_refused_for_now_is_tried_again_later():
+def test_a_mail_refused_for_now_is_tried_again_later() -> None:
     step = delivery_step(SUBMITTING, Refused(for_good=False), now=NOW)
     assert (step.fate, step.reason) == ("planned", "provider_refused")
     assert step.retry_at == NOW + timedelta(seconds=30)
 
 
-def test_a_mail_refused_too_often_is_undeliverable():
+def test_a_mail_refused_too_often_is_undeliverable() -> None:
     message, refusals = SUBMITTING, 0
     while (step := delivery_step(message, Refused(for_good=False), now=NOW)).fate == "planned":
         message = evolve(evolve(message, step), Step("submitting"))
@@ -110,24 +110,24 @@ def test_a_mail_refused_too_often_is_undeliverable():
     assert refusals == REFUSALS_MAX - 1
 
 
-def test_an_unreachable_provider_is_asked_again_without_end():
+def test_an_unreachable_provider_is_asked_again_without_end() -> None:
     patient = replace(SUBMITTING, attempts=200)
     step = delivery_step(patient, Unavailable(), now=NOW)
     assert step == Step("planned", "provider_unavailable", retry_at=NOW + RETRY_DELAY_MAX)
 
 
-def test_pauses_grow_up_to_an_hour():
+def test_pauses_grow_up_to_an_hour() -> None:
     pauses = [put_back(replace(SUBMITTING, attempts=n), "x", now=NOW).retry_at for n in (1, 2, 3, 20)]
     assert pauses == [NOW + timedelta(seconds=s) for s in (30, 60, 120, 3600)]
 
 
 @pytest.mark.parametrize("end", ["sent", "maybe_sent", "suppressed", "missed"])
-def test_nothing_follows_an_end(end: Fate):
+def test_nothing_follows_an_end(end: Fate) -> None:
     ended = replace(MESSAGE, fate=end)
     with pytest.raises(AssertionError, match=f"{end} -> submitting"):
         evolve(ended, Step("submitting"))
 
 
-def test_a_message_is_never_sent_without_submitting_first():
+def test_a_message_is_never_sent_without_submitting_first() -> None:
     with pytest.raises(AssertionError, match="planned -> sent"):
         evolve(MESSAGE, Step("sent"))
