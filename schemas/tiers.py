@@ -10,10 +10,10 @@ ChangeReason = Literal["reached", "period_end", "return", "late_purchase", "manu
 
 
 class MetricWindow(Contract):
-    """The window over which the metric was counted: `[starts_at, ends_at)`; `ends_at` null = open."""
+    """The window over which the metric was counted: `[starts_at, ends_at)`; null = open on that side."""
 
     kind: str
-    starts_at: Instant
+    starts_at: Instant | None
     ends_at: Instant | None = None
 
 

@@ -20,7 +20,7 @@ SERVICE = ServiceDefinition(
     name="programme",
     settings=ProgrammeSettings,
     api=_api,
-    handlers=lambda context: {TOPIC: DocumentHandler(context.settings.lead)},
+    handlers=lambda context: {TOPIC: DocumentHandler(lead=context.settings.lead)},
     outbox_source=lambda _: VersionSource(),
     topic_owner=lambda _: ProgrammeTopic(),
 )

@@ -1,10 +1,11 @@
 """What pydantic says about a programme's shape, in words for its author."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, list_all_errors
+from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 
 from services.programme.domain.findings import Finding, Path, error
 
@@ -22,7 +23,7 @@ _REMEDIES = {
     "string_pattern_mismatch": ("not_the_form", "write it in the form that the message shows"),
 }
 # What the contract refuses by itself has a code of its own there.
-_GENERAL = frozenset(known["type"] for known in list_all_errors())
+_GENERAL = frozenset(get_args(ErrorType))
 
 
 def shape_findings(fault: ValidationError, data: Any) -> Iterator[Finding]:

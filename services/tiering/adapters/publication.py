@@ -1,0 +1,59 @@
+"""How tier changes leave for topic `tiers`, and how the service knows a published one as its own."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.base import rfc3339
+from schemas.tiers import TIER_CHANGED_V1
+from services.runtime.kafka.relay import StoredOutboxRow
+from services.runtime.ports import Message, Record
+from services.tiering.adapters.standings import TOPIC
+
+SOURCE = "tiering"
+
+
+class TierChangeSource:
+    """Turns the outbox's pointers into the facts as they were stored, byte for byte."""
+
+    async def resolve(self, connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> Sequence[Message]:
+        wanted = {"members": [UUID(row.key) for row in rows], "numbers": [int(row.ref) for row in rows]}
+        found = {(str(row.member_id), row.member_seq): row for row in await connection.execute(_FACTS, wanted)}
+        return [_message(found[row.key, int(row.ref)]) for row in rows]
+
+
+class TiersTopic:
+    """The guard's question: is the last fact of a partition in these tables?"""
+
+    topics: Sequence[str] = (TOPIC,)
+
+    async def knows(self, connection: AsyncConnection, record: Record[bytes | None]) -> bool:
+        wanted = {"members": [UUID(record.key)], "numbers": [int(record.headers["member_seq"])]}
+        row = (await connection.execute(_FACTS, wanted)).one_or_none()
+        return row is not None and bytes(row.hash).hex() == record.headers["hash"]
+
+    def remedy(self, topic: str) -> str:
+        return f"this database is behind its topic `{topic}`: loyalty rebuild tiering --from topic"
+
+
+def _message(row: Row[Any]) -> Message:
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": f"{row.member_id}/{row.member_seq}",
+        "ce_source": SOURCE,
+        "ce_type": TIER_CHANGED_V1,
+        "ce_time": rfc3339(row.recorded_at),
+        "content-type": "application/json",
+        "member_seq": str(row.member_seq),
+        "hash": bytes(row.hash).hex(),
+    }
+    return Message(TOPIC, str(row.member_id), bytes(row.fact), headers)
+
+
+_FACTS = text(
+    "SELECT member_id, member_seq, recorded_at, fact, hash FROM tier_change WHERE (member_id, member_seq) IN"
+    " (SELECT * FROM unnest(CAST(:members AS uuid[]), CAST(:numbers AS bigint[])))"
+)

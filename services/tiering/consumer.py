@@ -1,0 +1,61 @@
+"""The topics that tiering reads, each as a handler of the loop."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from schemas.members import MemberState
+from schemas.points import POINTS_FACT, ActivityRecorded, PurchaseRecorded
+from services.runtime.ports import Clock, Record
+from services.runtime.postgres.unit_of_work import UnitOfWork
+from services.tiering.application import KnownMember, Members, PointsFact, Programme, Standings, take_points
+
+StandingsOf = Callable[[UnitOfWork], Standings]
+ProgrammeOf = Callable[[UnitOfWork], Programme]
+MembersOf = Callable[[UnitOfWork], Members]
+
+
+@dataclass(frozen=True, slots=True)
+class PointsHandler:
+    """Topic `points`: what qualifies moves standing; a fact of a kind not known here stops its partition."""
+
+    standings: StandingsOf
+    programme: ProgrammeOf
+    clock: Clock
+
+    def decode(self, record: Record[bytes | None]) -> PointsFact:
+        assert record.value is not None, "a points fact is never a tombstone"
+        fact = POINTS_FACT.validate_json(record.value)
+        amounts: dict[str, int] = {}
+        if isinstance(fact, PurchaseRecorded | ActivityRecorded):
+            for award in fact.awards:
+                amounts[award.unit] = amounts.get(award.unit, 0) + award.points
+        return PointsFact(
+            member_id=fact.member_id,
+            member_seq=fact.member_seq,
+            hash=bytes.fromhex(record.headers["hash"]),
+            encoded=record.value,
+            event_id=fact.event_id,
+            occurred_at=fact.occurred_at,
+            amounts=amounts,
+        )
+
+    async def handle(self, uow: UnitOfWork, records: Sequence[Record[PointsFact]]) -> None:
+        facts = [record.value for record in records]
+        await take_points(self.standings(uow), self.programme(uow), facts, self.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class MembersHandler:
+    """Topic `members`: who there is, and nothing else about them."""
+
+    members: MembersOf
+
+    def decode(self, record: Record[bytes | None]) -> KnownMember:
+        if record.value is None:
+            return KnownMember(str(UUID(record.key)), None)
+        state = MemberState.model_validate_json(record.value)
+        return KnownMember(state.member_id, state.version, state.status)
+
+    async def handle(self, uow: UnitOfWork, records: Sequence[Record[KnownMember]]) -> None:
+        await self.members(uow).save([record.value for record in records])

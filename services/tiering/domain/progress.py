@@ -1,0 +1,89 @@
+"""Where a member stands, and what is missing to rise and to stay."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.tiering.domain.changes import MemberStanding, Published
+from services.tiering.domain.rules import Level, Rules
+from services.tiering.domain.windows import Window, window_ending_at
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """`counted` of `needed` within `window`, of which `missing` is left to do."""
+
+    needed: int
+    counted: int
+    window: Window
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.needed - self.counted)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A member's tier at an instant; level None is the base tier, `upcoming` a change already decided."""
+
+    level: Level | None
+    since: datetime | None
+    valid_until: datetime | None
+    metric: int
+    window: Window | None
+    next_level: Level | None
+    to_reach: Missing | None
+    to_keep: Missing | None
+    upcoming: Published | None
+
+
+def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
+    """As published by now; `rules` are those in force at `at`."""
+    current = state.tier_at(at)
+    tier = current.tier if current is not None else None
+    level = rules.level(tier)
+    valid_until = _valid_until(state, current, at)
+    above = rules.levels[rules.rank(tier) + 1 :]
+    window = rules.window_at(at) if rules.levels else None
+    metric = state.ladder.metric(rules.unit, window, at) if window is not None else 0
+    next_level = above[0] if above else None
+    return Progress(
+        level=level,
+        since=_since(state.published, at),
+        valid_until=valid_until,
+        metric=metric,
+        window=window,
+        next_level=next_level,
+        to_reach=Missing(next_level.reach, metric, window) if next_level is not None and window is not None else None,
+        to_keep=_to_keep(state, rules, level, valid_until, at),
+        upcoming=min(
+            (each for each in state.published if each.effective_from > at),
+            key=lambda each: (each.effective_from, -each.member_seq),
+            default=None,
+        ),
+    )
+
+
+def _valid_until(state: MemberStanding, current: Published | None, at: datetime) -> datetime | None:
+    """Reaching a level again moves the end; no change is published for that, so the ladder knows better."""
+    if current is None:
+        return None
+    step = state.ladder.step_at(at)
+    return step.valid_until if step is not None and step.tier == current.tier else current.valid_until
+
+
+def _since(published: Sequence[Published], at: datetime) -> datetime | None:
+    since, tier = None, None
+    for change in sorted(published, key=lambda each: (each.effective_from, each.member_seq)):
+        if change.effective_from <= at and change.tier != tier:
+            since, tier = change.effective_from, change.tier
+    return since if tier is not None else None
+
+
+def _to_keep(
+    state: MemberStanding, rules: Rules, level: Level | None, valid_until: datetime | None, at: datetime
+) -> Missing | None:
+    if level is None or valid_until is None or rules.valid == "for_ever" or not rules.levels:
+        return None
+    window = window_ending_at(valid_until, rules.window, rules.zone)
+    return Missing(level.keep, state.ladder.metric(rules.unit, window, at), window)
