@@ -121,9 +121,9 @@ def test_an_account_reads_back_as_it_was_written_and_is_written_the_same_again()
 def test_the_order_in_which_units_and_lots_came_does_not_show() -> None:
     backwards = replace(
         STATE,
-        units=dict(reversed(STATE.units.items())),
-        lots=dict(reversed(STATE.lots.items())),
-        caps=dict(reversed(STATE.caps.items())),
+        units=dict(sorted(STATE.units.items(), reverse=True)),
+        lots=dict(sorted(STATE.lots.items(), reverse=True)),
+        caps=dict(sorted(STATE.caps.items(), reverse=True)),
     )
 
     assert encode_state(backwards) == encode_state(STATE)
