@@ -1,4 +1,4 @@
-"""Whether the key files are those that this database was written with: others would read nothing and double everyone."""
+"""Whether the key files are those that this database was written with: others would register everyone twice."""
 
 from collections.abc import Mapping
 
@@ -9,8 +9,10 @@ from services.runtime.digests import IdentityDigests
 from services.runtime.errors import HaltError
 from services.runtime.seal import Seal, UnsealError
 
+_IDENTITY = "LOYALTY_IDENTITY_KEY_FILE"
+_VAULT = "LOYALTY_VAULT_KEY_FILE"
 _CONTEXT = b"members/key check"
-_WORD = b"the key of this database"
+_WORD = "the key of this database"
 
 
 class Keys:
@@ -25,35 +27,31 @@ class Keys:
         """HaltError where a mark was made with another key; a new database is marked by its first writer."""
         if self._are_right:
             return
-        if may_mark:
-            rows = [{"key": key, "mark": mark} for key, mark in self._marks().items()]
-            await connection.execute(_MARK, rows)
-        marks = {row.key: bytes(row.mark) for row in await connection.execute(_MARKS)}
-        self._compare(marks)
-        # The marks may yet be rolled back, or not be made: then the next process makes them.
-        self._are_right = bool(marks)
+        found = await self._marks(connection)
+        if not found and may_mark:
+            marks = {_IDENTITY: self._digest(), _VAULT: self.master.seal(_WORD.encode(), _CONTEXT)}
+            await connection.execute(_MARK, [{"key": key, "mark": mark} for key, mark in marks.items()])
+            self._compare(await self._marks(connection))
+            return
+        self._compare(found)
+        # Only what was met, not what was just made: that may yet be rolled back.
+        self._are_right = bool(found)
 
-    def _marks(self) -> Mapping[str, bytes]:
-        return {
-            "LOYALTY_IDENTITY_KEY_FILE": self._digest(),
-            "LOYALTY_VAULT_KEY_FILE": self.master.seal(_WORD, _CONTEXT),
-        }
+    async def _marks(self, connection: AsyncConnection) -> Mapping[str, bytes]:
+        return {row.key: bytes(row.mark) for row in await connection.execute(_MARKS)}
 
     def _compare(self, marks: Mapping[str, bytes]) -> None:
-        wrong = {
-            "LOYALTY_IDENTITY_KEY_FILE": lambda mark: mark != self._digest(),
-            "LOYALTY_VAULT_KEY_FILE": lambda mark: not self._opens(mark),
-        }
         for key, mark in marks.items():
-            if wrong[key](mark):
+            is_right = self._opens(mark) if key == _VAULT else mark == self._digest()
+            if not is_right:
                 raise HaltError(f"{key} is not the key that this database was written with", "restore that key file")
 
     def _digest(self) -> bytes:
-        return self.digests.digest("check", _WORD.decode())
+        return self.digests.digest("check", _WORD)
 
     def _opens(self, mark: bytes) -> bool:
         try:
-            return self.master.open(mark, _CONTEXT) == _WORD
+            return self.master.open(mark, _CONTEXT) == _WORD.encode()
         except UnsealError:
             return False
 
