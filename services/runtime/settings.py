@@ -50,6 +50,7 @@ class ServiceSettings(BaseSettings):
     relay_shard: int = Field(default=0, ge=0)
     relay_shards: int = Field(default=1, ge=1, description="how many relays share the outbox; the same for all of them")
     lead: timedelta = timedelta(minutes=15)
+    guard_recheck_seconds: float = Field(default=10.0, gt=0)
     log_level: str = Field(default="INFO", pattern="(?i)^(debug|info|warning|error|critical)$")
 
     identity_key_file: Path | None = None

@@ -12,7 +12,6 @@ from services.runtime.process.waiting import backoff_seconds, stopped_within
 from services.runtime.telemetry.log import describe, logger
 from services.runtime.telemetry.metrics import Metrics
 
-RECHECK_SECONDS = 10.0
 MIGRATE = "run `loyalty migrate`"
 # The session's role, schema or table does not exist: nobody has migrated this database yet.
 _UNMIGRATED_STATES = frozenset({"22023", "3F000", "42704", "42P01"})
@@ -34,7 +33,7 @@ class StartGuard:
         owner: TopicOwner | None,
         readiness: Readiness,
         metrics: Metrics,
-        recheck_seconds: float = RECHECK_SECONDS,
+        recheck_seconds: float,
     ) -> None:
         self._service = service
         self._database = database

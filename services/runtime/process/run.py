@@ -49,6 +49,7 @@ class Process:
             owner=definition.topic_owner(context) if definition.topic_owner else None,
             readiness=self._readiness,
             metrics=context.metrics,
+            recheck_seconds=context.settings.guard_recheck_seconds,
         )
 
     async def run(self) -> None:
