@@ -116,8 +116,9 @@ async def _open_consumer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer
 async def _partitions(consumer: AIOKafkaConsumer, kafka: KafkaSettings, topic: str) -> list[TopicPartition]:
     physical = kafka.physical(topic)
     with broker_trouble_is_transient():
-        await consumer.topics()
-    numbers = consumer.partitions_for_topic(physical)
+        # The public `topics()` throws this answer away but for the names.
+        cluster = await consumer._client.fetch_all_metadata()
+    numbers = cluster.partitions_for_topic(physical)
     if not numbers:
         raise NotReady(f"topic `{physical}` does not exist: loyalty topics apply")
     return [TopicPartition(physical, number) for number in sorted(numbers)]
