@@ -16,6 +16,7 @@ from services.runtime.kafka.faults import broker_trouble_is_transient
 from services.runtime.kafka.settings import KafkaSettings
 
 PARTITIONS_DEFAULT = 6
+REPLICATION_DEFAULT = 3
 DURATION_UNITS_MS = {"W": 604_800_000, "D": 86_400_000, "H": 3_600_000, "M": 60_000}
 
 
@@ -39,16 +40,20 @@ class TopicChange:
 
 
 async def apply_topics(
-    kafka: KafkaSettings, *, partitions: int | None = None, replication: int = -1
+    kafka: KafkaSettings, *, partitions: int | None = None, replication: int | None = None
 ) -> list[TopicChange]:
-    """Answers one change per topic, in the file's order; `partitions` is for topics that do not fix their own."""
+    """Answers one change per topic, in the file's order; `partitions` is for topics that do not fix their own.
+
+    Without `replication` a topic has three copies, or as many as there are brokers.
+    """
     admin = AIOKafkaAdminClient(**kafka.client_options())
     try:
         with broker_trouble_is_transient():
             await admin.start()
             found = await _partition_counts(admin)
+            copies = replication or await _replication(admin)
             return [
-                await _apply(admin, kafka, spec, partitions or PARTITIONS_DEFAULT, replication, found)
+                await _apply(admin, kafka, spec, partitions or PARTITIONS_DEFAULT, copies, found)
                 for spec in topic_specs()
             ]
     finally:
@@ -92,6 +97,11 @@ async def _create(
         if code and error is not TopicAlreadyExistsError:
             raise Transient(f"topic `{name}` was not created: {error.__name__} {rest[0] if rest else ''}")
     return TopicChange(spec.name, "created", f"{count} partitions")
+
+
+async def _replication(admin: AIOKafkaAdminClient) -> int:
+    brokers = (await admin.describe_cluster())["brokers"]
+    return min(REPLICATION_DEFAULT, len(brokers))
 
 
 async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
