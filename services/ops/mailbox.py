@@ -32,7 +32,7 @@ class Mail:
     def text(self) -> str:
         """The readable part, plain text before HTML."""
         part = self.message.get_body(("plain", "html"))
-        return str(part.get_content()) if part is not None else ""
+        return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
 
 
 class Mailbox:

@@ -22,13 +22,17 @@ class ContactDesk:
         self.away = False
         self.silent = False
         self.asked: list[tuple[str, str, str]] = []
-        self.was_asked = asyncio.Event()
+        self._was_asked = asyncio.Event()
         self.url = ""
         self._speak = asyncio.Event()
 
     def answer_again(self) -> None:
         self.silent = False
         self._speak.set()
+
+    async def asked_within(self, seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            await self._was_asked.wait()
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -39,7 +43,7 @@ class ContactDesk:
         self, member_id: str, purpose: str, channel: str, authorization: Annotated[str, Header()]
     ) -> JSONResponse:
         self.asked.append((member_id, purpose, channel))
-        self.was_asked.set()
+        self._was_asked.set()
         if self.silent:
             await self._speak.wait()
         if authorization != f"Bearer {KEY}":

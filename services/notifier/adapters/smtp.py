@@ -92,7 +92,7 @@ def compose(letter: Letter, *, sender: str, now: datetime) -> bytes:
     mail["Message-ID"] = f"<{letter.message.message_id}@{_domain(sender)}>"
     mail["Date"] = format_datetime(now)
     mail["From"] = sender
-    mail["To"] = Address(addr_spec=letter.address)
+    mail["To"] = _addressee(letter.address)
     mail["Subject"] = letter.subject
     mail["Auto-Submitted"] = "auto-generated"
     if letter.html:
@@ -132,6 +132,13 @@ class _Conversation:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _addressee(address: str) -> Address:
+    user, _, domain = address.rpartition("@")
+    if not user or not domain or any(character.isspace() for character in address):
+        raise ValueError("not an address")
+    return Address(username=user, domain=domain)
 
 
 def _domain(sender: str) -> str:

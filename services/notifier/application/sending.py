@@ -33,7 +33,11 @@ class SendingLimits:
     acknowledgement: timedelta = timedelta(seconds=10)
     submission: timedelta = timedelta(seconds=60)
     backlog_max: timedelta = timedelta(seconds=30)
-    settling: timedelta = timedelta(seconds=10)
+
+    @property
+    def settling(self) -> timedelta:
+        """Kept back at the end of a lease for recording what became of the submission."""
+        return self.lease / 10
 
 
 @dataclass(frozen=True, slots=True)

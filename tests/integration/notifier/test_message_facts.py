@@ -1,0 +1,86 @@
+"""What the notifier records and publishes, and what nobody may do to it."""
+
+import hashlib
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from services.notifier.adapters.outbox import MessagesTopic
+from services.runtime.errors import HaltError
+from services.runtime.kafka.guard import check_topics_not_ahead
+from services.runtime.kafka.reader import read_topic
+from services.runtime.ports import Record
+from services.runtime.postgres.engine import create_engine
+from services.runtime.postgres.unit_of_work import Database
+from tests.support.contact_desk import ContactDesk
+from tests.support.notifier import NotifierUnderTest, contact, new_member, programme, tier_changed, tier_record
+
+
+async def test_the_steps_of_a_member_are_published_as_a_numbered_chain(
+    notifier: NotifierUnderTest, desk: ContactDesk
+) -> None:
+    member = await _welcomed(notifier, desk)
+    head = hashlib.sha256(member.encode()).digest()
+    for number, record in enumerate(await _published(notifier, member), start=1):
+        assert record.value is not None
+        head = hashlib.sha256(head + record.value).digest()
+        assert (record.key, record.headers["member_seq"]) == (member, str(number))
+        assert record.headers["hash"] == head.hex()
+        assert record.headers["ce_id"] == f"{member}/{number}"
+        assert record.headers["ce_type"] == f"loyalty.message.{json.loads(record.value)['fate']}.v1"
+
+
+async def test_nothing_personal_leaves_the_notifier(notifier: NotifierUnderTest, desk: ContactDesk) -> None:
+    member = await _welcomed(notifier, desk)
+    for record in await _published(notifier, member):
+        assert b"li@example.com" not in (record.value or b"")
+        assert "李雷".encode() not in (record.value or b"")
+    async with notifier.database.read() as connection:
+        kept = str((await connection.execute(text("SELECT * FROM message"))).all())
+    assert "li@example.com" not in kept
+    assert "李雷" not in kept
+
+
+@pytest.mark.parametrize("statement", ["UPDATE message_event SET reason = 'x'", "DELETE FROM message_event"])
+async def test_the_role_of_the_service_cannot_change_what_it_recorded(
+    notifier: NotifierUnderTest, statement: str
+) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        async with notifier.database.begin() as uow:
+            await uow.connection.execute(text(statement))
+
+
+async def test_a_topic_ahead_of_its_database_halts(
+    notifier: NotifierUnderTest, desk: ContactDesk, database_url: str
+) -> None:
+    member = await _welcomed(notifier, desk)
+    await _published(notifier, member)
+    await check_topics_not_ahead(kafka=notifier.kafka, database=notifier.database, owner=MessagesTopic())
+    await _lose_last_fact(database_url)
+    with pytest.raises(HaltError, match="behind its topic `messages`: loyalty rebuild notifier --from topic"):
+        await check_topics_not_ahead(kafka=notifier.kafka, database=notifier.database, owner=MessagesTopic())
+
+
+async def _welcomed(notifier: NotifierUnderTest, desk: ContactDesk) -> str:
+    member = new_member()
+    desk.contacts[member] = contact(member)
+    await notifier.know(programme())
+    await notifier.take("tiers", tier_record(tier_changed(member, notifier.clock.now)))
+    await notifier.sender.run_once()
+    return member
+
+
+async def _published(notifier: NotifierUnderTest, member: str) -> list[Record[bytes | None]]:
+    refs = {f"{member}/{number}" for number in (1, 2, 3)}
+    assert await notifier.sender.acknowledgements.acknowledged(refs, within=timedelta(seconds=20)) == refs
+    return [record async for batch in read_topic(notifier.kafka, "messages") for record in batch]
+
+
+async def _lose_last_fact(database_url: str) -> None:
+    owner = Database(create_engine(database_url, role=None, schema="notifier", pool_size=2))
+    async with owner.begin() as uow:
+        await uow.connection.execute(text("DELETE FROM message_event WHERE member_seq = 3"))
+    await owner.dispose()
