@@ -56,7 +56,7 @@ class Ladder:
 
 def credited(ladder: Ladder, occurred_at: datetime, amounts: Mapping[str, int], versions: Sequence[Rules]) -> Ladder:
     """The ladder after one more qualifying fact; one out of order makes every step be found again."""
-    is_newest = all(not held or held[-1].occurred_at <= occurred_at for held in ladder.credits.values())
+    is_newest = all(not held or held[-1].occurred_at < occurred_at for held in ladder.credits.values())
     credits = dict(ladder.credits)
     for unit, points in amounts.items():
         credits[unit] = _added(credits.get(unit, ()), Credit(occurred_at, points))

@@ -51,9 +51,14 @@ def _units(programme: Programme, previous: Programme) -> Iterator[Finding]:
 
 
 def _levels(programme: Programme, previous: Programme) -> Iterator[Finding]:
-    kept = {level.id for level in programme.levels}
-    for level in previous.levels:
-        if level.id not in kept:
-            message = f"members may hold the tier {level.id!r}, which this version no longer has"
-            remedy = "keep the level, or be sure that its members become members of none"
-            yield warning(("tiers", "levels"), "level_removed", message, remedy)
+    kept = [level.id for level in programme.levels]
+    before = [level.id for level in previous.levels]
+    for name in before:
+        if name not in kept:
+            message = f"members may hold the tier {name!r}, and without it nobody can say where they stand"
+            remedy = "keep the level; to retire it, set a reach that nobody comes to"
+            yield error(("tiers", "levels"), "level_removed", message, remedy)
+    if [name for name in kept if name in before] != [name for name in before if name in kept]:
+        message = f"the levels were in the order {', '.join(before)}"
+        remedy = "keep that order: what was above another tier stays above it"
+        yield error(("tiers", "levels"), "levels_reordered", message, remedy)
