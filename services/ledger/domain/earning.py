@@ -3,7 +3,7 @@
 The order is rate, tier factor, best-of, rounding, cap. Amounts stay integers over a common denominator to the end.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -16,6 +16,9 @@ from services.ledger.domain.facts import Award, CapUse, CarryChange, Line, LineS
 from services.ledger.domain.rules import Basis, Cap, Occasion, Rounding, Rule, Rules, within
 
 POINTS_TENDER = "points"
+
+# A line that counts: number, eligible numerator, category with a slash behind it (for matching by prefix), line.
+_Sold = tuple[int, int, str, Line]
 
 
 class Basket(Protocol):
@@ -80,10 +83,11 @@ def adjudicate(
     local = occurred_at.astimezone(rules.zone)
     store_local = occurred_at.astimezone(ZoneInfo(basket.time_zone)) if basket.time_zone else local
     occasion = Occasion(basket.channel, basket.store, basket.partner, allowance.tier, local, store_local)
+    sold = _sold(rules, basket, eligible)
     claims = [
         claim
         for rule in rules.for_purchases
-        if rule.applies(occasion) and (claim := _claim(rule, basket, eligible, allowance.tier)) is not None
+        if rule.applies(occasion) and (claim := _claim(rule, basket, eligible, sold, allowance.tier)) is not None
     ]
     return eligible, _awards(rules, claims, local, allowance)
 
@@ -110,83 +114,82 @@ def eligible_amounts(rules: Rules, basket: Basket) -> Eligible:
         0 if excluded is not None and within(line.category, excluded) else line.net + tax_sign * line.tax
         for line in basket.lines
     ]
-    paid_with_points = sum(tender.amount for tender in basket.tenders if tender.type == POINTS_TENDER)
+    paid_with_points = sum([tender.amount for tender in basket.tenders if tender.type == POINTS_TENDER])
     if not paid_with_points:
         return Eligible(tuple(counted), 1)
-    gross = sum(line.net if basket.tax_included else line.net + line.tax for line in basket.lines)
+    gross = sum([line.net if basket.tax_included else line.net + line.tax for line in basket.lines])
     money = max(gross - paid_with_points, 0)
     common = gcd(gross, money) or 1
-    return Eligible(tuple(amount * (money // common) for amount in counted), max(gross // common, 1))
+    return Eligible(tuple([amount * (money // common) for amount in counted]), max(gross // common, 1))
 
 
 def eligible_as_sold(basket: Basket) -> Eligible:
     """What was sold, where no version of the rules says what counts."""
-    return Eligible(tuple(line.net for line in basket.lines), 1)
+    return Eligible(tuple([line.net for line in basket.lines]), 1)
 
 
-def _claim(rule: Rule, basket: Basket, eligible: Eligible, tier: str | None) -> _Claim | None:
+def _sold(rules: Rules, basket: Basket, eligible: Eligible) -> list[_Sold]:
+    excluded = rules.excluded or ()
+    return [
+        (line.line, amount, path, line)
+        for line, amount in zip(basket.lines, eligible.lines, strict=True)
+        if not (path := (line.category or "") + "/").startswith(excluded)
+    ]
+
+
+def _claim(
+    rule: Rule, basket: Basket, eligible: Eligible, sold: Sequence[_Sold], tier: str | None
+) -> _Claim | None:
     when = rule.when
     if when.minimum_minor is not None and sum(eligible.lines) < when.minimum_minor * eligible.over:
         return None
+    matched = _matched(rule, sold)
+    if not matched and (rule.below is not None or when.skus is not None):
+        return None
     if rule.earn.basis is Basis.AMOUNT:
-        return _by_amount(rule, basket, eligible, tier)
-    if rule.earn.basis is Basis.ITEM:
-        return _by_item(rule, basket, tier)
+        return _by_amount(rule, basket, matched, eligible.over, tier)
     if when.tenders is not None and not any(tender.type in when.tenders for tender in basket.tenders):
         return None
-    if (rule.below is not None or when.skus is not None) and not any(map(_matcher(rule), basket.lines)):
-        return None
-    return _once(rule, tier)
+    return _by_item(rule, matched, tier) if rule.earn.basis is Basis.ITEM else _once(rule, tier)
 
 
-def _by_amount(rule: Rule, basket: Basket, eligible: Eligible, tier: str | None) -> _Claim | None:
-    rate, over = _rate(rule, tier)
-    over *= eligible.over
+def _matched(rule: Rule, sold: Sequence[_Sold]) -> Sequence[_Sold]:
+    below, skus = rule.below, rule.when.skus
+    if below is not None:
+        sold = [line for line in sold if line[2].startswith(below)]
+    return sold if skus is None else [line for line in sold if line[3].sku in skus]
+
+
+def _by_amount(
+    rule: Rule, basket: Basket, matched: Sequence[_Sold], eligible_over: int, tier: str | None
+) -> _Claim | None:
+    rate, over = rule.tier_rates.get(tier, rule.rate)
+    over *= eligible_over
     if rule.when.tenders is not None:
         money = [tender for tender in basket.tenders if tender.type != POINTS_TENDER]
-        rate *= sum(tender.amount for tender in money if tender.type in rule.when.tenders)
-        over *= sum(tender.amount for tender in money)
+        rate *= sum([tender.amount for tender in money if tender.type in rule.when.tenders])
+        over *= sum([tender.amount for tender in money])
     if not rate or not over:
         return None
-    prefixes, skus = rule.below, rule.when.skus
-    shares = tuple(
-        [
-            (line.line, amount * rate)
-            for line, amount in zip(basket.lines, eligible.lines, strict=True)
-            if amount > 0
-            and (prefixes is None or within(line.category, prefixes))
-            and (skus is None or line.sku in skus)
-        ]
-    )
-    return _of_shares(rule, shares, over)
+    return _of_shares(rule, [(line, amount * rate) for line, amount, _, _ in matched if amount > 0], over)
 
 
-def _by_item(rule: Rule, basket: Basket, tier: str | None) -> _Claim | None:
-    matches = _matcher(rule)
-    quantities = [(line.line, *_quantity(line.quantity)) for line in basket.lines if matches(line)]
-    rate, over = _rate(rule, tier)
-    finest = max((steps for _, _, steps in quantities), default=1)
+def _by_item(rule: Rule, matched: Sequence[_Sold], tier: str | None) -> _Claim | None:
+    rate, over = rule.tier_rates.get(tier, rule.rate)
+    quantities = [(number, *_quantity(line.quantity)) for number, _, _, line in matched]
+    finest = max([steps for _, _, steps in quantities], default=1)
     shares = [(line, number * (finest // steps) * rate) for line, number, steps in quantities if number]
-    return _of_shares(rule, tuple(shares), over * finest)
+    return _of_shares(rule, shares, over * finest)
 
 
-def _of_shares(rule: Rule, shares: tuple[LineShare, ...], over: int) -> _Claim | None:
+def _of_shares(rule: Rule, shares: Sequence[LineShare], over: int) -> _Claim | None:
     exact = sum([points for _, points in shares])
-    return _Claim(rule, exact, over, shares) if exact > 0 else None
+    return _Claim(rule, exact, over, tuple(shares)) if exact > 0 else None
 
 
 def _once(rule: Rule, tier: str | None) -> _Claim:
-    rate, over = _rate(rule, tier)
+    rate, over = rule.tier_rates.get(tier, rule.rate)
     return _Claim(rule, rate, over, ())
-
-
-def _rate(rule: Rule, tier: str | None) -> tuple[int, int]:
-    return rule.tier_rates.get(tier, rule.rate)
-
-
-def _matcher(rule: Rule) -> Callable[[Line], bool]:
-    prefixes, skus = rule.below, rule.when.skus
-    return lambda line: (prefixes is None or within(line.category, prefixes)) and (skus is None or line.sku in skus)
 
 
 @lru_cache(maxsize=4_096)

@@ -293,3 +293,20 @@ def test_each_unit_has_lots_of_its_own_validity() -> None:
     facts = decide(NEW, purchase(line(1000)), (programme(BASE, growth),))
 
     assert [award.lot for award in recorded(facts).awards] == ["points@2027-03-31T16:00:00Z", "growth@never"]
+
+
+def test_an_excluded_line_counts_for_no_rule_whatever_it_counts_by() -> None:
+    rules = programme(
+        Rule("item", Earn("points", Fraction(10), Basis.ITEM)),
+        Rule("visit", Earn("points", Fraction(5), Basis.VISIT), When(categories=("gift-card",))),
+    )
+
+    assert by_rule(decide(NEW, purchase(CAKE, GIFT_CARD), (rules,))) == {"item": 10}
+
+
+@pytest.mark.parametrize("basis", [Basis.ITEM, Basis.VISIT])
+def test_a_rule_that_does_not_count_money_gives_when_its_tender_is_among_those_used(basis: Basis) -> None:
+    rules = (programme(Rule("r", Earn("points", Fraction(5), basis), When(tenders=frozenset({"wallet"})))),)
+
+    assert earned(decide(NEW, purchase(line(1000), tenders=(Tender("card", 1000),)), rules)) == 0
+    assert earned(decide(NEW, purchase(line(1000), tenders=(Tender("card", 1), Tender("wallet", 999))), rules)) == 5
