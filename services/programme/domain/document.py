@@ -87,6 +87,7 @@ class Programme:
     rules: tuple[Rule, ...] = ()
     excluded: tuple[str, ...] = ()
     metric_unit: str | None = None
+    metric_window: str | None = None
     levels: tuple[Level, ...] = ()
     rewards: tuple[Reward, ...] = ()
     campaigns: tuple[Campaign, ...] = ()

@@ -21,6 +21,13 @@ def the_metric_is_a_qualifying_unit(programme: Programme) -> Iterator[Finding]:
         yield error(_METRIC, "metric_spendable", message, remedy)
 
 
+def the_window_is_measured(programme: Programme) -> Iterator[Finding]:
+    if programme.metric_window == "membership_year":
+        message = "standing is not measured by years of membership yet"
+        remedy = "use calendar_year, calendar_quarter, calendar_month or lifetime"
+        yield error(("tiers", "metric", "window"), "window_not_measured", message, remedy)
+
+
 def the_metric_is_earned(programme: Programme) -> Iterator[Finding]:
     name = programme.metric_unit
     if name in programme.units and all(rule.unit != name for rule in programme.rules):
