@@ -1,10 +1,14 @@
 """Topics, records and questions for tests of the loop on a real broker and a real database."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -15,10 +19,11 @@ from services.runtime.kafka.consumer import ConsumerLoop, LoopOptions
 from services.runtime.kafka.handler import Handler
 from services.runtime.kafka.producer import KafkaPublisher
 from services.runtime.kafka.reader import read_topic
+from services.runtime.kafka.relay import OutboxSource, Relay, RelayOptions
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.ports import Message, Record
 from services.runtime.postgres.unit_of_work import Database
-from tests.support.counting_handler import GROUP, INPUT, OUTPUT, PlainSeal, utc_now
+from tests.support.counting_handler import GROUP, INPUT, OUTPUT, CountingSource, PlainSeal, utc_now
 
 PATIENCE_SECONDS = 20.0
 QUICK = LoopOptions(
@@ -33,6 +38,8 @@ QUICK = LoopOptions(
     stopped_lag_interval_seconds=0.1,
 )
 
+QUICK_RELAY = RelayOptions(lease_seconds=2, lease_pause_seconds=0.1, backoff_seconds_min=0.02, batch_rows_max=200)
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -45,7 +52,8 @@ class World:
     async def publish(self, words: Iterable[tuple[str, str]], *, topic: str = INPUT, first: int = 0) -> list[str]:
         """(key, word) pairs become records with ids `e<number>`."""
         messages = [
-            Message(topic, key, word.encode(), {"ce_id": f"e{number}"}) for number, (key, word) in enumerate(words, first)
+            Message(topic, key, word.encode(), {"ce_id": f"e{number}"})
+            for number, (key, word) in enumerate(words, first)
         ]
         publisher = KafkaPublisher(self.kafka)
         await publisher.start()
@@ -92,6 +100,46 @@ class World:
                 yield loop
             finally:
                 stop.set()
+
+    @asynccontextmanager
+    async def relaying(self, source: OutboxSource | None = None) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        relay = Relay(
+            service="counting",
+            kafka=self.kafka,
+            database=self.database,
+            source=source or CountingSource(),
+            clock=utc_now,
+            options=QUICK_RELAY,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(relay.run(stop))
+            try:
+                yield
+            finally:
+                stop.set()
+
+    async def outbox_is_empty(self) -> bool:
+        return not await self.query("SELECT 1 FROM outbox LIMIT 1")
+
+    @contextmanager
+    def process(
+        self, role: str, moment: str = "never", *, log: Path = Path(os.devnull)
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """`role` consume or relay of `tests.support.counting_process`, ended with the block."""
+        arguments = [role, self.kafka.bootstrap, self.kafka.prefix, self.database_url, moment]
+        with log.open("wb") as output:
+            running = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.counting_process", *arguments],
+                cwd=Path(__file__).parents[2],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+            )
+        try:
+            yield running
+        finally:
+            running.kill()
+            running.wait()
 
 
 async def create_topics(kafka: KafkaSettings, partitions: Mapping[str, int]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LoopOptions:
-    """A batch takes up to `batch_records_max`; with `batch_records_min` or after `batch_wait_seconds` it waits no more."""
+    """A batch takes up to `batch_records_max`; with `batch_records_min`, or after `batch_wait_seconds`, it closes."""
 
     batch_records_max: int = 2_000
     batch_records_min: int = 200

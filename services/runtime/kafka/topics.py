@@ -1,5 +1,6 @@
 """Topics from `schemas/topics.yaml`: created where they are missing, compared where they exist."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from services.runtime.kafka.faults import broker_trouble_is_transient
 from services.runtime.kafka.settings import KafkaSettings
 
 PARTITIONS_DEFAULT = 6
+USABLE_POLLS_MAX = 200
+USABLE_POLL_SECONDS = 0.05
 REPLICATION_DEFAULT = 3
 DURATION_UNITS_MS = {"W": 604_800_000, "D": 86_400_000, "H": 3_600_000, "M": 60_000}
 
@@ -52,18 +55,29 @@ async def apply_topics(
             await admin.start()
             found = await _partition_counts(admin)
             copies = replication or await _replication(admin)
-            return [
+            changes = [
                 await _apply(admin, kafka, spec, partitions or PARTITIONS_DEFAULT, copies, found)
                 for spec in topic_specs()
             ]
+            await _wait_until_usable(admin, {kafka.physical(each.topic) for each in changes})
     finally:
         await admin.close()
+    return changes
 
 
 def topic_specs() -> list[TopicSpec]:
     """The table of topics that comes with the code."""
     table = yaml.safe_load((files("schemas") / "topics.yaml").read_text())
     return [_spec(name, row) for name, row in table["topics"].items()]
+
+
+async def _wait_until_usable(admin: AIOKafkaAdminClient, names: set[str]) -> None:
+    # The broker answers before it has learnt itself what it has just created.
+    for _ in range(USABLE_POLLS_MAX):
+        if names <= (await _partition_counts(admin)).keys():
+            return
+        await asyncio.sleep(USABLE_POLL_SECONDS)
+    raise Transient("topics were created but the broker does not serve them yet")
 
 
 async def _apply(
@@ -106,7 +120,8 @@ async def _replication(admin: AIOKafkaAdminClient) -> int:
 
 async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:
     names = await admin.list_topics()
-    return {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics(names)} if names else {}
+    described = await admin.describe_topics(names) if names else []
+    return {row["topic"]: len(row["partitions"]) for row in described if not row["error_code"] and row["partitions"]}
 
 
 async def _config_differences(admin: AIOKafkaAdminClient, name: str, wanted: dict[str, str]) -> list[str]:

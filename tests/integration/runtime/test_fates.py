@@ -53,7 +53,7 @@ async def test_a_record_that_the_handler_refuses_becomes_a_dead_letter(world: Wo
     await world.publish([("k", "count"), ("k", "refuse"), ("k", "refuse"), ("k", "count")])
     async with world.running(CountingHandler()):
         await until(lambda: has_counted(world, 2), "the good ones are counted")
-    letters = await world.query("SELECT code, headers FROM dead_letter ORDER BY \"offset\"")
+    letters = await world.query('SELECT code, headers FROM dead_letter ORDER BY "offset"')
     assert [(row.code, row.headers["ce_id"]) for row in letters] == [("refused", "e1"), ("refused", "e2")]
     assert await world.counted() == ["e0", "e3"]
 
@@ -136,7 +136,7 @@ async def test_a_parked_key_waits_in_order_while_the_others_go_on(world: World) 
         await until(lambda: has_counted(world, 2), "the other key is counted")
         await until(lambda: has_parked(world, 2), "the parked key's records are kept")
     assert await world.counted() == ["e1", "e3"]
-    rows = await world.query("SELECT key, headers, sealed FROM parked ORDER BY \"offset\"")
+    rows = await world.query('SELECT key, headers, sealed FROM parked ORDER BY "offset"')
     assert [(row.key, row.headers["ce_id"]) for row in rows] == [("k1", "e0"), ("k1", "e2")]
     assert all(row.sealed.startswith(b"sealed:parked/") for row in rows)
 

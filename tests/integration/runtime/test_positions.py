@@ -66,8 +66,9 @@ async def test_a_checkpoint_beyond_the_end_of_its_topic_halts(world: World) -> N
 
 
 async def test_a_checkpoint_before_the_first_kept_record_halts(world: World) -> None:
-    await world.execute("INSERT INTO checkpoint (consumer, topic, partition, next_offset) VALUES (:g, :t, 0, -1)",
-                        g=GROUP, t=INPUT)
+    await world.execute(
+        "INSERT INTO checkpoint (consumer, topic, partition, next_offset) VALUES (:g, :t, 0, -1)", g=GROUP, t=INPUT
+    )
     with pytest.raises(HaltError, match="records were deleted before they were read"):
         await world.loop(CountingHandler()).run(asyncio.Event())
 
@@ -110,7 +111,7 @@ class Forgetful(Database):
     lost = 0
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[UnitOfWork]:  # type: ignore[override]
+    async def begin(self) -> AsyncIterator[UnitOfWork]:
         async with super().begin() as uow:
             yield uow
             wrote = await uow.connection.exec_driver_sql("SELECT count(*) FROM counted")
@@ -121,14 +122,12 @@ class Forgetful(Database):
 
 
 def applier(world: World) -> Applier:
-    return Applier(
-        database=world.database, of=OF, handler=CountingHandler(), seal=PlainSeal(), unreadable_keys_max=20
-    )
+    return Applier(database=world.database, of=OF, handler=CountingHandler(), seal=PlainSeal(), unreadable_keys_max=20)
 
 
 def batch_of_one() -> Batch:
-    record: Record[bytes | None] = Record(INPUT, 0, 0, "k", {"ce_id": "e0"}, utc_now(), b"count")
-    return Batch(0, 1, [record], [replace(record, value="count")])
+    position = (INPUT, 0, 0, "k", {"ce_id": "e0"}, utc_now())
+    return Batch(0, 1, [Record(*position, b"count")], [Record(*position, "count")])
 
 
 async def make_anew(world: World) -> None:

@@ -1,8 +1,6 @@
 """The outbox reaches Kafka in the order of its rows, whatever happens on the way."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -11,18 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.runtime.errors import HaltError
 from services.runtime.kafka.guard import check_topics_not_ahead
 from services.runtime.kafka.reader import last_records
-from services.runtime.kafka.relay import OutboxSource, Relay, RelayOptions, StoredOutboxRow
+from services.runtime.kafka.relay import StoredOutboxRow
 from services.runtime.ports import Message, OutboxRow
-from tests.support.counting_handler import OUTPUT, CountingHandler, CountingOwner, CountingSource, utc_now
+from tests.support.counting_handler import OUTPUT, CountingHandler, CountingOwner, CountingSource
 from tests.support.counting_world import World, until
-
-QUICK = RelayOptions(lease_seconds=2, lease_pause_seconds=0.1, backoff_seconds_min=0.02)
 
 
 async def test_rows_are_published_in_their_order_and_deleted(world: World) -> None:
     await fill_outbox(world, 5_000)
-    async with relaying(world):
-        await until(lambda: is_empty(world), "the outbox is empty")
+    async with world.relaying():
+        await until(world.outbox_is_empty, "the outbox is empty")
     found = await world.published()
     assert len(found) == 5_000
     for key in {record.key for record in found}:
@@ -32,10 +28,10 @@ async def test_rows_are_published_in_their_order_and_deleted(world: World) -> No
 
 async def test_a_handlers_rows_reach_the_topic(world: World) -> None:
     ids = await world.publish([(f"k{number % 5}", "count") for number in range(500)])
-    async with world.running(CountingHandler(relaying=True)), relaying(world):
+    async with world.running(CountingHandler(relaying=True)), world.relaying():
 
         async def all_published() -> bool:
-            return len(await world.counted()) == 500 and await is_empty(world)
+            return len(await world.counted()) == 500 and await world.outbox_is_empty()
 
         await until(all_published, "all went through")
     assert sorted(record.headers["ce_id"] for record in await world.published()) == sorted(ids)
@@ -44,8 +40,8 @@ async def test_a_handlers_rows_reach_the_topic(world: World) -> None:
 async def test_a_failing_batch_is_aborted_and_sent_whole_later(world: World) -> None:
     await fill_outbox(world, 100)
     source = FailingOnce()
-    async with relaying(world, source):
-        await until(lambda: is_empty(world), "the outbox is empty")
+    async with world.relaying(source):
+        await until(world.outbox_is_empty, "the outbox is empty")
     assert source.failures == 1
     assert [len(await world.published())] == [100]
 
@@ -53,17 +49,17 @@ async def test_a_failing_batch_is_aborted_and_sent_whole_later(world: World) -> 
 async def test_a_second_relay_waits_for_the_lease(world: World) -> None:
     await world.execute("INSERT INTO relay_lease VALUES (0, 'another', now() + interval '1.5 seconds')")
     await fill_outbox(world, 10)
-    async with relaying(world):
-        await until(lambda: is_empty(world), "it took over when the lease had run out")
+    async with world.relaying():
+        await until(world.outbox_is_empty, "it took over when the lease had run out")
     assert await world.query("SELECT 1 FROM relay_lease") == []
 
 
 async def test_a_database_level_with_its_topic_passes_the_guard(world: World) -> None:
     await world.publish([("k", "count")])
-    async with world.running(CountingHandler(relaying=True)), relaying(world):
+    async with world.running(CountingHandler(relaying=True)), world.relaying():
 
         async def published() -> bool:
-            return len(await world.counted()) == 1 and await is_empty(world)
+            return len(await world.counted()) == 1 and await world.outbox_is_empty()
 
         await until(published, "it is published")
     await guard(world)
@@ -105,32 +101,9 @@ class FailingOnce(CountingSource):
         return await super().resolve(connection, rows)
 
 
-@asynccontextmanager
-async def relaying(world: World, source: OutboxSource | None = None) -> AsyncIterator[Relay]:
-    stop = asyncio.Event()
-    relay = Relay(
-        service="counting",
-        kafka=world.kafka,
-        database=world.database,
-        source=source or CountingSource(),
-        clock=utc_now,
-        options=QUICK,
-    )
-    async with asyncio.TaskGroup() as group:
-        group.create_task(relay.run(stop))
-        try:
-            yield relay
-        finally:
-            stop.set()
-
-
 async def fill_outbox(world: World, count: int) -> None:
     async with world.database.begin() as uow:
         await uow.add_outbox(OutboxRow(OUTPUT, f"k{number % 11}", f"e{number}") for number in range(count))
-
-
-async def is_empty(world: World) -> bool:
-    return not await world.query("SELECT 1 FROM outbox LIMIT 1")
 
 
 async def guard(world: World) -> None:
@@ -138,7 +111,9 @@ async def guard(world: World) -> None:
 
 
 async def abort_transactions(world: World, count: int) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=world.kafka.bootstrap, transactional_id=world.kafka.physical("aborting"))
+    producer = AIOKafkaProducer(
+        bootstrap_servers=world.kafka.bootstrap, transactional_id=world.kafka.physical("aborting")
+    )
     await producer.start()
     for _ in range(count):
         await producer.begin_transaction()
