@@ -45,10 +45,17 @@ class SealedVault:
         return Person(name=known.get(_NAME), birth_year=None if year is None else int(year))
 
     async def keep_identities(self, member_id: UUID, values: Mapping[Identity, str]) -> None:
-        for identity, value in values.items():
-            sealed = await self._sealed(member_id, _field_of(identity), value)
-            row = {"member_id": member_id, "kind": identity.kind, "digest": identity.digest, "sealed": sealed}
-            await self._connection.execute(_KEEP_IDENTITY, row)
+        rows = [
+            {
+                "member_id": member_id,
+                "kind": identity.kind,
+                "digest": identity.digest,
+                "sealed": await self._sealed(member_id, _field_of(identity), value),
+            }
+            for identity, value in values.items()
+        ]
+        if rows:
+            await self._connection.execute(_KEEP_IDENTITY, rows)
 
     async def identities(self, member_id: UUID) -> Mapping[Identity, str]:
         seal = await self._seal(member_id)
@@ -65,18 +72,24 @@ class SealedVault:
         await self._connection.execute(_DROP_IDENTITIES, {"member_id": member_id, "digests": digests})
 
     async def keep_proofs(self, member_id: UUID, version: int, consents: Sequence[ConsentGiven], at: datetime) -> None:
-        for consent in consents:
-            field = f"proof/{version}/{consent.purpose}/{consent.channel}"
-            row = {
+        rows = [
+            {
                 "member_id": member_id,
                 "version": version,
                 "purpose": consent.purpose,
                 "channel": consent.channel,
                 "granted": consent.granted,
                 "given_at": at,
-                "sealed": await self._sealed(member_id, field, json.dumps(dict(consent.proof), sort_keys=True)),
+                "sealed": await self._sealed_proof(member_id, version, consent),
             }
-            await self._connection.execute(_KEEP_PROOF, row)
+            for consent in consents
+        ]
+        if rows:
+            await self._connection.execute(_KEEP_PROOF, rows)
+
+    async def _sealed_proof(self, member_id: UUID, version: int, consent: ConsentGiven) -> bytes:
+        field = f"proof/{version}/{consent.purpose}/{consent.channel}"
+        return await self._sealed(member_id, field, json.dumps(dict(consent.proof), sort_keys=True))
 
     async def _sealed(self, member_id: UUID, field: str, value: str) -> bytes:
         seal = await self._seal(member_id) or await self._new_seal(member_id)

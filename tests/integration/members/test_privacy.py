@@ -147,14 +147,12 @@ async def test_once_its_key_is_destroyed_a_member_has_no_name_and_keeps_the_rest
 
 
 @pytest.mark.parametrize("table", ["member_event", "consent_proof"])
-@pytest.mark.parametrize("change", ["UPDATE {} SET version = 2", "DELETE FROM {}", "TRUNCATE {}"])
-async def test_the_services_role_cannot_change_what_has_happened(
-    service: MembersService, table: str, change: str
-) -> None:
+async def test_the_services_role_cannot_change_what_has_happened(service: MembersService, table: str) -> None:
     await service.register()
-    with pytest.raises(DBAPIError, match="permission denied"):
-        async with service.context.database.begin() as uow:
-            await uow.connection.execute(text(change.format(table)))
+    for change in (f"UPDATE {table} SET version = 2", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            async with service.context.database.begin() as uow:
+                await uow.connection.execute(text(change))
 
 
 async def test_the_services_role_cannot_see_another_service(service: MembersService) -> None:

@@ -1,8 +1,6 @@
 import asyncio
 from uuid import UUID, uuid4
 
-import pytest
-
 from services.members.domain.numbers import is_member_number
 from tests.support.members import LI, MembersService
 
@@ -98,12 +96,12 @@ async def test_a_birthday_that_has_not_come_is_refused(service: MembersService) 
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/birthday/year")
 
 
-@pytest.mark.parametrize("path", ["", "/contact?purpose=marketing&channel=email"])
-async def test_an_unknown_member_is_not_found_and_a_malformed_id_is_refused(service: MembersService, path: str) -> None:
-    unknown = await service.client.get(f"/v1/members/{uuid4()}{path}")
-    assert (unknown.status_code, unknown.json()["code"]) == (404, "member_unknown")
-    malformed = await service.client.get(f"/v1/members/not-an-id{path}")
-    assert (malformed.status_code, malformed.json()["errors"][0]["pointer"]) == (422, "member_id")
+async def test_an_unknown_member_is_not_found_and_a_malformed_id_is_refused(service: MembersService) -> None:
+    for path in ("", "/contact?purpose=marketing&channel=email"):
+        unknown = await service.client.get(f"/v1/members/{uuid4()}{path}")
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "member_unknown")
+        malformed = await service.client.get(f"/v1/members/not-an-id{path}")
+        assert (malformed.status_code, malformed.json()["errors"][0]["pointer"]) == (422, "member_id")
 
 
 async def test_a_change_of_an_unknown_member_is_not_found(service: MembersService) -> None:
