@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from services.ledger.domain.facts import Award, CapUse, CarryChange, Line, LineShare, Tender
 from services.ledger.domain.rules import Basis, Cap, Occasion, Rounding, Rule, Rules, within
+from services.ledger.domain.state import carry_key
 
 POINTS_TENDER = "points"
 
@@ -228,7 +229,7 @@ def _award(rules: Rules, claim: _Claim, local: datetime, allowance: Allowance) -
 def _rounded(claim: _Claim, carries: Mapping[str, Fraction]) -> tuple[int, CarryChange | None]:
     earn = claim.rule.earn
     if earn.carry:
-        before = carries.get(f"{claim.rule.id}/{earn.unit}", Fraction(0))
+        before = carries.get(carry_key(claim.rule.id, earn.unit), Fraction(0))
         total = before + Fraction(claim.exact, claim.over)
         points = total.numerator // total.denominator
         return points, CarryChange(before, total - points)

@@ -18,7 +18,7 @@ from services.ledger.domain.facts import (
 )
 from services.ledger.domain.lots import Lot, lot_terms
 from services.ledger.domain.moves import SOURCES, Bucket, Move
-from services.ledger.domain.state import AccountState, Balance, TierStep
+from services.ledger.domain.state import AccountState, Balance, TierStep, carry_key
 
 CAP_PERIODS_KEPT = 64
 
@@ -132,10 +132,6 @@ def _carried(carries: Mapping[str, Fraction], awards: Sequence[Award]) -> Mappin
             others = {known: carry for known, carry in carries.items() if known != key}
             carries = {**others, key: award.carry.after} if award.carry.after else others
     return carries
-
-
-def carry_key(rule: str, unit: str) -> str:
-    return f"{rule}/{unit}"
 
 
 def _with_tier(state: AccountState, fact: TierApplied) -> AccountState:

@@ -73,5 +73,10 @@ class AccountState:
         return None
 
 
+def carry_key(rule: str, unit: str) -> str:
+    """Under what the remainder of a rule is kept; a rule that changes its unit starts from nothing."""
+    return f"{rule}/{unit}"
+
+
 def new_account(member_id: MemberId) -> AccountState:
     return AccountState(member_id)
