@@ -1,6 +1,7 @@
 """The notifier: `python -m services.notifier [api] [consume] [relay] [jobs] [migrate]`."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from services.notifier import api, consumer, jobs
@@ -13,11 +14,13 @@ from services.notifier.adapters.programmes import Programmes
 from services.notifier.adapters.smtp import MailServer, SmtpProvider
 from services.notifier.adapters.store import PostgresStore, PostgresTransactions
 from services.notifier.application.sending import Sender, SendingLimits
+from services.notifier.domain.messages import Message, Step
 from services.notifier.settings import NotifierSettings
 from services.runtime.documents import DocumentHandler
 from services.runtime.kafka.handler import Handler
 from services.runtime.process import Api, Context, Job, ServiceDefinition, main
 from services.runtime.telemetry.log import logger
+from services.runtime.telemetry.metrics import Metrics
 
 _log = logger(__name__)
 
@@ -53,7 +56,15 @@ def sender(context: Context[NotifierSettings], members_key: str) -> Sender:
         provider=SmtpProvider(mail_server(settings), context.clock),
         clock=context.clock,
         limits=SendingLimits(lease=settings.notifier_lease),
+        told=partial(tell, context.metrics),
     )
+
+
+def tell(metrics: Metrics, message: Message, step: Step) -> None:
+    """Counts every step by its reason; those that a person should look at are told in the log."""
+    metrics.outcome("message", step.reason or step.fate)
+    if step.fate == "maybe_sent" or step.reason == "undeliverable":
+        _log.warning("message_in_doubt", message_id=message.message_id, fate=step.fate, reason=step.reason)
 
 
 def mail_server(settings: NotifierSettings) -> MailServer:

@@ -80,7 +80,7 @@ def router(histories: Histories) -> APIRouter:
         before = int(cursor) if cursor is not None else None
         found = await histories.of_member(MemberId(member_id), before=before, limit=limit + 1)
         if found is None:
-            raise Problem(404, "unknown_member", detail="no member has this id")
+            raise Problem(404, "member_unknown", detail="no member has this id")
         page = found[:limit]
         return MessagesOut(
             member_id=member_id,

@@ -51,7 +51,7 @@ class ContactDesk:
         if self.away:
             return _problem(503, "unavailable")
         if member_id not in self.contacts:
-            return _problem(404, "unknown_member")
+            return _problem(404, "member_unknown")
         return JSONResponse(self.contacts[member_id].model_dump(mode="json"))
 
 

@@ -34,7 +34,7 @@ class HttpContacts:
             answer = await self.client.get(f"/v1/members/{message.member_id}/contact", params=asked)
         except httpx.HTTPError as error:
             raise _unavailable(type(error).__name__) from error
-        if answer.status_code == httpx.codes.NOT_FOUND and _names_member(answer):
+        if answer.status_code == httpx.codes.NOT_FOUND and _is_about_member(answer):
             return None
         if answer.status_code != httpx.codes.OK or len(answer.content) > ANSWER_BYTES_MAX:
             raise _unavailable(_MEANING.get(answer.status_code, f"answered {answer.status_code}"))
@@ -52,9 +52,12 @@ def _contact(message: Message, body: bytes) -> Contact:
     return Contact(found.status, found.consent, found.address, found.locale, found.name)
 
 
-def _names_member(answer: httpx.Response) -> bool:
+def _is_about_member(answer: httpx.Response) -> bool:
     # A wrong address or a proxy answers 404 too, and that says nothing about the member.
-    return answer.headers.get("content-type", "").startswith("application/problem+json") and "member" in answer.text
+    if not answer.headers.get("content-type", "").startswith("application/problem+json"):
+        return False
+    problem = answer.json()
+    return isinstance(problem, dict) and problem.get("code") == "member_unknown"
 
 
 def _unavailable(why: str) -> LookupUnavailable:

@@ -1,7 +1,7 @@
 """Brings each due message to one end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -55,6 +55,8 @@ class Sender:
     provider: Provider
     clock: Clock
     limits: SendingLimits = SendingLimits()
+    told: Callable[[Message, Step], None] = lambda _message, _step: None
+    """Hears of every step once it is committed."""
 
     async def run_once(self) -> int:
         """Answers how many messages took a step; 0 when there is nothing to do now."""
@@ -69,28 +71,29 @@ class Sender:
     async def _end_interrupted(self) -> int:
         now = self.clock()
 
-        async def work(store: Store) -> int:
+        async def work(store: Store) -> list[tuple[Message, Step]]:
             lapsed = await store.lapsed(now=now, limit=self.limits.batch)
-            await store.record([_taken(message, interrupted_step()) for message in lapsed], now=now)
-            return len(lapsed)
+            steps = [_taken(message, interrupted_step()) for message in lapsed]
+            await store.record(steps, now=now)
+            return steps
 
-        return await self.transactions.run(work)
+        return self._tell(await self.transactions.run(work))
 
     async def _take_due(self) -> tuple[int, list[Submission]]:
         now = self.clock()
         lease_until = now + self.limits.lease
 
-        async def work(store: Store) -> tuple[int, list[Submission]]:
+        async def work(store: Store) -> tuple[list[tuple[Message, Step]], list[str]]:
             due = await store.due(now=now, limit=self.limits.batch)
             steps = [_taken(each.message, await _due_step(store, each, now)) for each in due]
-            refs = await store.record(steps, now=now, lease_until=lease_until)
-            return len(due), [
-                Submission(message, ref, lease_until)
-                for (message, step), ref in zip(steps, refs, strict=True)
-                if step.fate == "submitting"
-            ]
+            return steps, await store.record(steps, now=now, lease_until=lease_until)
 
-        return await self.transactions.run(work)
+        steps, refs = await self.transactions.run(work)
+        return self._tell(steps), [
+            Submission(message, ref, lease_until)
+            for (message, step), ref in zip(steps, refs, strict=True)
+            if step.fate == "submitting"
+        ]
 
     async def _submit_all(self, submissions: Sequence[Submission]) -> None:
         refs = {submission.fact_ref for submission in submissions}
@@ -136,11 +139,17 @@ class Sender:
     async def _record_outcome(self, submission: Submission, step: Step) -> None:
         now = self.clock()
 
-        async def work(store: Store) -> None:
-            if await store.lock_submission(submission):
-                await store.record([_taken(submission.message, step)], now=now)
+        async def work(store: Store) -> list[tuple[Message, Step]]:
+            steps = [_taken(submission.message, step)] if await store.lock_submission(submission) else []
+            await store.record(steps, now=now)
+            return steps
 
-        await self.transactions.run(work)
+        self._tell(await self.transactions.run(work))
+
+    def _tell(self, steps: Sequence[tuple[Message, Step]]) -> int:
+        for message, step in steps:
+            self.told(message, step)
+        return len(steps)
 
 
 def _taken(message: Message, step: Step) -> tuple[Message, Step]:

@@ -87,7 +87,7 @@ async def test_a_member_who_is_known_and_was_told_nothing_has_no_messages(
 async def test_unknown_members_and_malformed_ids_are_told_apart(http: httpx.AsyncClient) -> None:
     unknown = await http.get(f"/v1/members/{new_member()}/messages")
     malformed = await http.get("/v1/members/nobody/messages")
-    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_member")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "member_unknown")
     assert malformed.status_code == 422
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -189,6 +190,14 @@ async def test_a_template_that_cannot_be_rendered_suppresses(
     assert mail_server.received == []
 
 
+async def test_every_step_is_counted(notifier: NotifierUnderTest, desk: ContactDesk) -> None:
+    await _reach_gold_reachably(notifier, desk)
+    await notifier.sender.run_once()
+    exposition = notifier.context.metrics.exposition().decode()
+    for outcome in ("submitting", "sent"):
+        assert f'loyalty_outcomes_total{{operation="message",outcome="{outcome}"}} 1.0' in exposition
+
+
 async def test_a_message_that_waited_too_long_is_missed(notifier: NotifierUnderTest, desk: ContactDesk) -> None:
     await _reach_gold_reachably(notifier, desk)
     notifier.clock.now += timedelta(days=2)
@@ -212,7 +221,7 @@ async def test_tier_facts_wait_until_a_programme_is_known(notifier: NotifierUnde
     assert await notifier.steps() == []
 
 
-async def _reach_gold_reachably(notifier: NotifierUnderTest, desk: ContactDesk, **changes: object) -> str:
+async def _reach_gold_reachably(notifier: NotifierUnderTest, desk: ContactDesk, **changes: Any) -> str:
     member = new_member()
     desk.contacts[member] = contact(member)
     await notifier.know(programme(**changes))
