@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.kafka.relay import StoredOutboxRow
 from services.runtime.ports import Message, Record
+from services.runtime.postgres.unit_of_work import UnitOfWork
 from services.runtime.process import Api, Context, Job, ServiceDefinition, main
 from services.runtime.settings import ServiceSettings
 
@@ -39,6 +40,15 @@ class Source:
         if is_on("relay_has_a_bug"):
             raise RuntimeError("cannot resolve")
         return [Message(row.topic, row.key, row.ref.encode(), {}) for row in rows]
+
+
+class Reader:
+    def decode(self, record: Record[bytes | None]) -> None:
+        if is_on("reader_has_a_bug"):
+            raise RuntimeError("cannot read")
+
+    async def handle(self, uow: UnitOfWork, records: Sequence[Record[None]]) -> None:
+        (SWITCHES / "record_read").touch()
 
 
 async def echo() -> dict[str, bool]:
@@ -72,6 +82,7 @@ PROBE = ServiceDefinition(
     name="programme",
     settings=ServiceSettings,
     api=api,
+    handlers=lambda _context: {TOPIC: Reader()},
     outbox_source=lambda _context: Source(),
     topic_owner=lambda _context: Owner(),
     jobs=lambda _context: [Job("probe", 0.05, job)],

@@ -43,6 +43,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         responses={"4XX": PROBLEM_RESPONSE, "5XX": PROBLEM_RESPONSE},
+        # Its spans carry query strings and its records the words of exceptions: either may be somebody's data.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
             Middleware(AccessLog, metrics=metrics, quiet=PATHS),
             Middleware(Gate, readiness=readiness, always_open=PATHS),

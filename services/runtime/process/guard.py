@@ -1,4 +1,6 @@
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from services.runtime.errors import HaltError, Transient
 from services.runtime.http.readiness import Check, Readiness
@@ -12,6 +14,7 @@ from services.runtime.process.waiting import backoff_seconds, stopped_within
 from services.runtime.telemetry.log import describe, logger
 from services.runtime.telemetry.metrics import Metrics
 
+RELEASE_AFTER_RECHECKS = 3
 MIGRATE = "run `loyalty migrate`"
 # The session's role, schema or table does not exist: nobody has migrated this database yet.
 _UNMIGRATED_STATES = frozenset({"22023", "3F000", "42704", "42P01"})
@@ -42,6 +45,7 @@ class StartGuard:
         self._readiness = readiness
         self._metrics = metrics
         self.recheck_seconds = recheck_seconds
+        self._holds: dict[str, HaltError] = {}
         self._schema = Check(ok=False, detail="not looked at yet")
         readiness.add("migrations", self._migrations)
         readiness.shut("starting")
@@ -53,7 +57,7 @@ class StartGuard:
             try:
                 await self._check()
             except HaltError as halt:
-                self.halt(halt)
+                self._halt(halt)
                 pause = self.recheck_seconds
             except Exception as error:
                 self._wait_for(error)
@@ -65,7 +69,26 @@ class StartGuard:
             await stopped_within(stop, pause)
         return False
 
-    def halt(self, halt: HaltError) -> None:
+    def hold(self, role: str, halt: HaltError) -> None:
+        """Shuts the gate for a role that must not go on, although the checks at start were passed."""
+        self._holds[role] = halt
+        self._halt(halt)
+
+    @asynccontextmanager
+    async def released_later(self, role: str) -> AsyncIterator[None]:
+        """Lets go of a held role once it has kept running: one that halts again at once must not open the gate."""
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(RELEASE_AFTER_RECHECKS * self.recheck_seconds, self._release, role)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _release(self, role: str) -> None:
+        if self._holds.pop(role, None) is not None and not self._holds:
+            self._open()
+
+    def _halt(self, halt: HaltError) -> None:
         if self._readiness.gate.detail != halt.what:
             _log.error("halted", what=halt.what, remedy=halt.remedy)
         self._readiness.shut(halt.what, halt.remedy)

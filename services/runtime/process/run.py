@@ -111,11 +111,12 @@ class Process:
         attempt = 0
         while not self._stop.is_set():
             try:
-                await loop(self._stop)
+                async with self._guard.released_later(name):
+                    await loop(self._stop)
+                return
             except HaltError as halt:
-                self._guard.halt(halt)
+                self._guard.hold(name, halt)
                 await stopped_within(self._stop, self._guard.recheck_seconds)
-                await self._guard.passed(self._stop)
             except Exception as error:
                 if not _passes_by_itself(error):
                     raise

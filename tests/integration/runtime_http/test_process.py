@@ -1,13 +1,18 @@
 import asyncio
 import signal
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from services.runtime.kafka.producer import KafkaPublisher
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.kafka.topics import apply_topics
+from services.runtime.key_files import write_key_file
 from services.runtime.ports import Message, OutboxRow
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.migrate import migrate
@@ -19,8 +24,15 @@ ROLES = ("api", "relay", "jobs")
 
 
 @pytest.fixture
-def env(kafka: str, topic_prefix: str, database_url: str) -> dict[str, str]:
-    return {"LOYALTY_KAFKA": kafka, "LOYALTY_TOPIC_PREFIX": topic_prefix, "LOYALTY_DATABASE_URL": database_url}
+def env(kafka: str, clean_topics: str, database_url: str, tmp_path: Path) -> dict[str, str]:
+    seal_key = tmp_path / "seal.key"
+    write_key_file(seal_key)
+    return {
+        "LOYALTY_KAFKA": kafka,
+        "LOYALTY_TOPIC_PREFIX": clean_topics,
+        "LOYALTY_DATABASE_URL": database_url,
+        "LOYALTY_SEAL_KEY_FILE": str(seal_key),
+    }
 
 
 async def test_a_process_becomes_ready_serves_and_ends_well_on_sigterm(tmp_path: Path, env: dict[str, str]) -> None:
@@ -71,8 +83,7 @@ async def test_an_unmigrated_database_is_told_on_readyz_until_it_is_migrated(
 async def test_a_database_behind_its_topic_halts_the_service_until_it_is_mended(
     tmp_path: Path, env: dict[str, str]
 ) -> None:
-    kafka = KafkaSettings(bootstrap=env["LOYALTY_KAFKA"], prefix=env["LOYALTY_TOPIC_PREFIX"])
-    await apply_topics(kafka, partitions=1, replication=1)
+    kafka = await topics(env)
     await publish(kafka, Message("messages", "m", b"{}", {}))
     async with running(tmp_path, env, *ROLES, switches=("database_is_old",)) as probe:
         halted = await probe.logged("halted")
@@ -103,6 +114,45 @@ async def test_a_process_waits_for_a_database_that_is_away(tmp_path: Path, env: 
         assert report["checks"]["database"]["ok"] is False
         probe.kill(signal.SIGTERM)
         assert await probe.exit_code() == 0
+
+
+async def test_a_consumer_applies_what_comes_and_tells_where_it_stands(tmp_path: Path, env: dict[str, str]) -> None:
+    kafka = await topics(env)
+    async with running(tmp_path, env, "consume", "api") as probe:
+        await probe.ready()
+        await publish(kafka, Message("messages", "m", b"{}", {}))
+        await probe.is_on("record_read")
+        await probe.readiness(lambda report: running_partitions(report) == [("messages", 0)])
+        probe.kill(signal.SIGTERM)
+        assert await probe.exit_code() == 0
+
+
+async def test_a_partition_stopped_by_a_record_is_on_readyz_with_its_cause(tmp_path: Path, env: dict[str, str]) -> None:
+    kafka = await topics(env)
+    await publish(kafka, Message("messages", "m", b"{}", {}))
+    async with running(tmp_path, env, "consume", "api", switches=("reader_has_a_bug",)) as probe:
+        report = await probe.readiness(lambda report: "is stopped" in consumer_check(report).get("detail", ""))
+        assert "messages/0 is stopped: offset 0: RuntimeError" in consumer_check(report)["detail"]
+        assert (await probe.http.post("/v1/echo", json={})).status_code == 200
+        assert (
+            'loyalty_consumer_partition_stopped{partition="0",topic="messages"} 1.0'
+            in (await probe.http.get("/metrics")).text
+        )
+
+
+async def test_a_position_beyond_the_topic_halts_the_service_until_it_is_moved(
+    tmp_path: Path, env: dict[str, str], database_url: str
+) -> None:
+    await topics(env)
+    async with session(database_url) as database:
+        await place_checkpoint(database, 1_000)
+        async with running(tmp_path, env, "consume", "api") as probe:
+            halted = await probe.logged("halted")
+            report = await probe.readiness(lambda report: report["checks"]["guard"].get("detail") == halted["what"])
+            assert report["checks"]["guard"]["remedy"] == halted["remedy"]
+            assert (await probe.http.post("/v1/echo", json={})).status_code == 503
+            await place_checkpoint(database, 0)
+            await probe.ready()
 
 
 async def test_a_job_that_fails_is_told_and_tried_again(tmp_path: Path, env: dict[str, str]) -> None:
@@ -155,6 +205,43 @@ async def test_the_role_migrate_brings_the_schema_and_ends(
     assert [line["schema"] for line in probe.lines() if line["event"] == "migrated"] == ["access", "programme"]
 
 
+async def topics(env: dict[str, str]) -> KafkaSettings:
+    kafka = KafkaSettings(bootstrap=env["LOYALTY_KAFKA"], prefix=env["LOYALTY_TOPIC_PREFIX"])
+    await apply_topics(kafka, partitions=1, replication=1)
+    return kafka
+
+
+def consumer_check(report: dict[str, Any]) -> dict[str, Any]:
+    check: dict[str, Any] = report["checks"].get("consumer", {})
+    return check
+
+
+def running_partitions(report: dict[str, Any]) -> list[tuple[str, int]]:
+    partitions = consumer_check(report).get("partitions", [])
+    return [(each["topic"], each["partition"]) for each in partitions if each["state"] == "running"]
+
+
+@asynccontextmanager
+async def session(database_url: str) -> AsyncIterator[Database]:
+    database = Database(create_engine(database_url, role="loyalty_programme", schema="programme", pool_size=2))
+    try:
+        yield database
+    finally:
+        await database.dispose()
+
+
+async def place_checkpoint(database: Database, offset: int) -> None:
+    async with database.begin() as uow:
+        await uow.connection.execute(
+            text(
+                "INSERT INTO checkpoint (consumer, topic, partition, next_offset)"
+                " VALUES (:consumer, :topic, 0, :offset)"
+                " ON CONFLICT (consumer, topic, partition) DO UPDATE SET next_offset = :offset"
+            ),
+            {"consumer": "programme", "topic": "messages", "offset": offset},
+        )
+
+
 async def publish(kafka: KafkaSettings, message: Message) -> None:
     publisher = KafkaPublisher(kafka)
     await publisher.start()
@@ -165,9 +252,5 @@ async def publish(kafka: KafkaSettings, message: Message) -> None:
 
 
 async def write_outbox(database_url: str) -> None:
-    database = Database(create_engine(database_url, role="loyalty_programme", schema="programme", pool_size=2))
-    try:
-        async with database.begin() as uow:
-            await uow.add_outbox([OutboxRow("messages", "m", "x")])
-    finally:
-        await database.dispose()
+    async with session(database_url) as database, database.begin() as uow:
+        await uow.add_outbox([OutboxRow("messages", "m", "x")])
