@@ -10,6 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.base import rfc3339
 from services.programme.application import (
     InvalidProgramme,
     Publication,
@@ -144,10 +145,10 @@ class _Routes:
     def _summary(self, version: Version) -> dict[str, Any]:
         return {
             "version": version.number,
-            "effective_from": version.effective_from.isoformat(),
-            "starts_at": version.starts_at(self.lead).isoformat(),
+            "effective_from": rfc3339(version.effective_from),
+            "starts_at": rfc3339(version.starts_at(self.lead)),
             "starts_at_is_final": version.number == 1 or version.appended_at is not None,
-            "published_at": version.published_at.isoformat(),
+            "published_at": rfc3339(version.published_at),
             "published_by": version.published_by,
         }
 
