@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 from sqlalchemy.engine import make_url
 
 from services.ops.bench.floor import rows_of_the_books, write_floor
@@ -38,13 +39,17 @@ class BenchStalledError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FoldFigures:
-    """Rates in purchases a second (`floor_per_second`: rows); `ratio` = fold without relay over floor."""
+    """Rates in purchases a second (`floor_per_second`: rows); `ratio` = fold without relay over floor.
+
+    The CPU is the consumer process's, start included: it stays the same where other programs share the machine.
+    """
 
     purchases: int
     members: int
     facts: int
     record_bytes_mean: int
     fold_per_second: int
+    cpu_microseconds_per_purchase: int
     fold_with_relay_per_second: int
     published_per_second: int
     floor_per_second: int
@@ -58,7 +63,7 @@ async def bench_fold(*, purchases: int, members: int, state_dir: Path, tell: Tel
         tell("publishing the purchases")
         size = await _publish(stack.kafka, purchases, members)
         tell("folding, relay off")
-        facts, fold = await _fold(stack.env, stack.database_url, purchases, ("consume",), state_dir)
+        facts, fold, cpu = await _fold(stack.env, stack.database_url, purchases, state_dir)
         tell("the floor")
         floor = await _floor(stack.database_url, facts)
         tell("folding, relay on")
@@ -70,6 +75,7 @@ async def bench_fold(*, purchases: int, members: int, state_dir: Path, tell: Tel
         facts=facts,
         record_bytes_mean=size,
         fold_per_second=round(fold),
+        cpu_microseconds_per_purchase=round(cpu / purchases * 1_000_000),
         fold_with_relay_per_second=round(with_relay),
         published_per_second=round(published),
         floor_per_second=round(floor),
@@ -93,12 +99,11 @@ async def _publish(kafka: str, purchases: int, members: int) -> int:
     return round(size / purchases)
 
 
-async def _fold(
-    env: dict[str, str], url: str, purchases: int, roles: tuple[str, ...], state_dir: Path
-) -> tuple[int, float]:
-    async with _ledger(env, url, roles, state_dir) as process, _connection(url) as connection:
+async def _fold(env: dict[str, str], url: str, purchases: int, state_dir: Path) -> tuple[int, float, float]:
+    async with _ledger(env, url, ("consume",), state_dir) as process, _connection(url) as connection:
         rate = await _rate(connection, HANDLED, purchases, process)
-        return int(await connection.fetchval(BOOKED)), rate
+        cpu = psutil.Process(process.pid).cpu_times()
+        return int(await connection.fetchval(BOOKED)), rate, cpu.user + cpu.system
 
 
 async def _fold_and_publish(

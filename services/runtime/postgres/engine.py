@@ -27,6 +27,8 @@ def _session_settings(role: str | None, schema: str) -> dict[str, str]:
         "search_path": schema,
         "timezone": "UTC",
         "jit": "off",
+        # A plan cached while a table was empty reads all of it for ever after; planning costs a batch next to nothing.
+        "plan_cache_mode": "force_custom_plan",
         # A frozen owner must not hold rows for ever.
         "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
         "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
