@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -84,7 +84,7 @@ class Fetcher:
     def _decode_one(self, record: Raw, batch: Batch) -> bool:
         result: Record[Any] | InvalidMessage
         try:
-            result = self._condemned.get(record.offset) or replace(record, value=self._handler.decode(record))
+            result = self._condemned.get(record.offset) or _with_value(record, self._handler.decode(record))
         except InvalidMessage as refusal:
             result = refusal
         except Exception as error:
@@ -95,3 +95,8 @@ class Fetcher:
         batch.raw.append(record)
         batch.decoded.append(result)
         return True
+
+
+def _with_value(raw: Raw, value: Any) -> Record[Any]:
+    # On the way of every record: dataclasses.replace takes five times as long.
+    return Record(raw.topic, raw.partition, raw.offset, raw.key, raw.headers, raw.appended_at, value)

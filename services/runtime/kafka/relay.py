@@ -8,13 +8,13 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from time import perf_counter
 from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.errors import Transient
@@ -90,6 +90,7 @@ class Relay:
         self._owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._nudged = asyncio.Event()
         self._failures = 0
+        self._renew_lease_at = 0.0
 
     def nudge(self) -> None:
         """Rows have just been committed in this process: look at once instead of at the next poll."""
@@ -104,10 +105,11 @@ class Relay:
                 else:
                     await _pause(stop, self._options.lease_pause_seconds)
             except Exception as error:
+                self._renew_lease_at = 0.0
                 if not (isinstance(error, Transient) or is_broker_trouble(error) or is_transient(error)):
                     raise
                 await self._back_off(stop, error)
-        with suppress(Exception):
+        with suppress(Transient, SQLAlchemyError, OSError):
             await self._give_up_lease()
 
     async def _publish_while_leased(self, stop: asyncio.Event) -> None:
@@ -123,12 +125,11 @@ class Relay:
 
     async def _publish_batch(self, producer: AIOKafkaProducer) -> bool:
         began = perf_counter()
-        rows, oldest = await self._lowest_rows()
-        self._metrics.outbox_age(seconds=0.0 if oldest is None else max(0.0, (self._clock() - oldest).total_seconds()))
+        async with self._database.read() as connection:
+            rows = await self._lowest_rows(connection)
+            messages = await self._source.resolve(connection, rows) if rows else []
         if not rows:
             return False
-        async with self._database.read() as connection:
-            messages = await self._source.resolve(connection, rows)
         assert len(messages) == len(rows), "an outbox source answers one message per row"
         await self._send_in_transaction(producer, messages)
         await self._delete(rows)
@@ -136,13 +137,12 @@ class Relay:
         self._metrics.published(messages=len(rows), seconds=perf_counter() - began)
         return True
 
-    async def _lowest_rows(self) -> tuple[list[StoredOutboxRow], datetime | None]:
+    async def _lowest_rows(self, connection: AsyncConnection) -> list[StoredOutboxRow]:
         parameters = {"shards": self._options.shards, "shard": self._shard, "most": self._options.batch_rows_max}
-        async with self._database.read() as connection:
-            found = (await connection.execute(_LOWEST_ROWS, parameters)).all()
-        return [StoredOutboxRow(row.id, row.topic, row.key, row.ref) for row in found], (
-            found[0].created_at if found else None
-        )
+        found = (await connection.execute(_LOWEST_ROWS, parameters)).all()
+        age_seconds = (self._clock() - found[0].created_at).total_seconds() if found else 0.0
+        self._metrics.outbox_age(seconds=max(0.0, age_seconds))
+        return [StoredOutboxRow(row.id, row.topic, row.key, row.ref) for row in found]
 
     async def _send_in_transaction(self, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
         # The client retries for ever by itself; past this the broker has aborted the transaction anyway.
@@ -174,9 +174,14 @@ class Relay:
             await close_producer(producer)
 
     async def _hold_lease(self) -> bool:
+        # The broker's fence is what keeps the order; the row needs no write at every poll.
+        if perf_counter() < self._renew_lease_at:
+            return True
+        asked_at = perf_counter()
         parameters = {"shard": self._shard, "owner": self._owner, "seconds": self._options.lease_seconds}
         async with self._database.begin() as uow:
             held = await uow.connection.scalar(_HOLD_LEASE, parameters)
+        self._renew_lease_at = asked_at + self._options.lease_seconds / 3 if held is not None else 0.0
         return held is not None
 
     async def _give_up_lease(self) -> None:
