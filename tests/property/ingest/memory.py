@@ -1,0 +1,77 @@
+"""The door's tables in memory, for one user at a time."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from services.ingest.application.ports import ConflictRow, Entry, OutcomeRow, PurchaseRow, Unclaimed
+from services.ingest.domain.admission import Fate
+from services.ingest.domain.identity import EventId, MemberId
+from services.ingest.domain.ownership import Holding, MemberIdentities
+from tests.support.sales import PlainPaper
+
+
+class MemoryBooks:
+    def __init__(self) -> None:
+        self.entries: dict[EventId, Entry] = {}
+        self.holdings: dict[bytes, Holding] = {}
+        self.purchases: list[PurchaseRow] = []
+        self.outcomes: list[OutcomeRow] = []
+        self.conflicts: list[ConflictRow] = []
+
+    async def share_owners(self, digests: Collection[bytes]) -> Mapping[bytes, MemberId]:
+        held = ((digest, self.holdings[digest].member_id) for digest in digests if digest in self.holdings)
+        return {digest: member_id for digest, member_id in held if member_id is not None}
+
+    async def take(self, entries: Sequence[Entry]) -> Collection[EventId]:
+        fresh = {entry.event_id: entry for entry in entries if entry.event_id not in self.entries}
+        self.entries |= fresh
+        return fresh.keys()
+
+    async def lock(self, event_ids: Collection[EventId]) -> Mapping[EventId, Entry]:
+        return {event_id: self.entries[event_id] for event_id in event_ids}
+
+    async def save(self, entries: Sequence[Entry]) -> None:
+        self.entries |= {entry.event_id: entry for entry in entries}
+
+    async def add_purchases(self, rows: Sequence[PurchaseRow]) -> None:
+        self.purchases += rows
+
+    async def add_outcomes(self, rows: Sequence[OutcomeRow]) -> None:
+        self.outcomes += rows
+
+    async def add_conflicts(self, rows: Sequence[ConflictRow]) -> None:
+        self.conflicts += rows
+
+
+class MemoryRegister:
+    def __init__(self, books: MemoryBooks) -> None:
+        self._books = books
+        self._versions: dict[MemberId, int] = {}
+
+    async def versions(self, members: Collection[MemberId]) -> Mapping[MemberId, int]:
+        return {member: self._versions[member] for member in members if member in self._versions}
+
+    async def lock_holdings(self, digests: Collection[bytes], members: Collection[MemberId]) -> Mapping[bytes, Holding]:
+        holdings = self._books.holdings
+        held = {digest for digest, holding in holdings.items() if holding.member_id in members}
+        return {digest: holdings.get(digest, Holding(digest, None, None)) for digest in held.union(digests)}
+
+    async def save(self, states: Sequence[MemberIdentities], holdings: Collection[Holding]) -> None:
+        self._versions |= {state.member_id: state.version for state in states}
+        self._books.holdings |= {holding.digest: holding for holding in holdings}
+
+    async def owned_unclaimed(self, limit: int) -> Collection[bytes]:
+        return [digest for digest in self._books.holdings if self._unclaimed([digest])][:limit]
+
+    async def lock_unclaimed(self, digests: Collection[bytes], limit: int) -> Sequence[Unclaimed]:
+        return [Unclaimed(entry, PlainPaper(entry.event_id)) for entry in self._unclaimed(digests)][:limit]
+
+    def _unclaimed(self, digests: Collection[bytes]) -> list[Entry]:
+        return [
+            entry
+            for entry in self._books.entries.values()
+            if entry.standing and entry.standing.fate is Fate.UNCLAIMED and entry.standing.identity in digests
+        ]
+
+
+NOW = datetime.fromisoformat("2026-03-12T00:00:00+00:00")
