@@ -1,14 +1,15 @@
 """What a new platform needs before its services: tables, topics, a key."""
 
-import importlib.util
 import os
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from services.ops.stack.errors import StackError
 from services.runtime.http.access import create_key, list_keys
 from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.kafka.topics import apply_topics
 from services.runtime.postgres.migrate import migrate_all
 
 KEY_OWNER = "local"
@@ -19,9 +20,9 @@ async def migrate_all_services(database_url: str) -> None:
 
 
 async def apply_all_topics(kafka: KafkaSettings) -> None:
-    if importlib.util.find_spec("services.runtime.kafka.topics") is not None:
-        topics = importlib.import_module("services.runtime.kafka.topics")
-        await topics.apply_topics(kafka)
+    for topic in await apply_topics(kafka):
+        if topic.change == "differs":
+            raise StackError(f"Topic {kafka.physical(topic.topic)} is not what this release needs: {topic.detail}")
 
 
 async def ensure_api_key(database_url: str, file: Path) -> str:

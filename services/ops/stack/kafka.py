@@ -90,7 +90,7 @@ class LocalKafka:
         )
 
     async def _format(self, node: int) -> None:
-        arguments = ("format", "-t", self._cluster_id(), "-c", str(self._home(node) / "server.properties"))
+        arguments = ("format", f"--cluster-id={self._cluster_id()}", "-c", str(self._home(node) / "server.properties"))
         child = await spawn(
             f"kafka-format-{node}",
             self._command(node, "kafka.tools.StorageTool", *arguments),
@@ -165,6 +165,9 @@ class LocalKafka:
             "transaction.state.log.min.isr": max(1, replicas - 1),
             "share.coordinator.state.topic.replication.factor": replicas,
             "share.coordinator.state.topic.min.isr": max(1, replicas - 1),
+            # So soon a killed broker's partitions find another leader; alone, there is nobody to hand over to.
+            "broker.session.timeout.ms": 9_000 if self._nodes == 1 else 4_000,
+            "broker.heartbeat.interval.ms": 1_000,
             # Index files are allocated in advance; the tests make hundreds of partitions.
             "log.index.size.max.bytes": 1_048_576,
         }

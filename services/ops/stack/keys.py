@@ -1,11 +1,10 @@
-"""Key files of a local stack: 32 random bytes, base64url on one line, readable by their owner alone."""
+"""Key files of a local stack: 32 random bytes each, readable by their owner alone."""
 
-import base64
-import os
 import secrets
 from pathlib import Path
 
-KEY_BYTES = 32
+from services.runtime.key_files import write_key_file
+
 SETTINGS = {
     "LOYALTY_IDENTITY_KEY_FILE": "identity.key",
     "LOYALTY_VAULT_KEY_FILE": "vault.key",
@@ -27,9 +26,5 @@ def _ensure_key(file: Path) -> None:
         return
     # Written beside and renamed: a key cut off by a crash would lock its data away for ever.
     scratch = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as handle:
-        handle.write(base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-        handle.flush()
-        os.fsync(handle.fileno())
+    write_key_file(scratch)
     scratch.rename(file)

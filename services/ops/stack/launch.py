@@ -10,7 +10,8 @@ import pwd
 import sys
 
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
@@ -44,7 +45,8 @@ def _die_with_parent(parent: int, signal: int) -> None:
 def _become(user: str, *, keep_reach: bool) -> None:
     account = pwd.getpwnam(user)
     if keep_reach:
-        _call("prctl", PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        # Otherwise access(2), which initdb asks, would judge by the user alone and forget the capability.
+        _call("prctl", PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setgid(account.pw_gid)
     os.setuid(account.pw_uid)

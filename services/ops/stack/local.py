@@ -23,6 +23,7 @@ from services.ops.stack.providers import Broker, Database, broker, database
 from services.ops.stack.services import DEFAULT_PORTS, existing_services, port_setting
 from services.ops.stack.supervisor import ServiceProcess
 from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.settings import ServiceSettings
 
 WATCH_SECONDS = 1.0
 
@@ -156,7 +157,9 @@ class LocalStack:
         return {**os.environ, **own, **self._options.extra_env}
 
     def _kafka_settings(self) -> KafkaSettings:
-        return KafkaSettings(bootstrap=self.kafka, prefix=self.env.get("LOYALTY_TOPIC_PREFIX", "loyalty."))
+        prefix = self._options.topic_prefix
+        given = {"kafka": self.kafka} | ({} if prefix is None else {"topic_prefix": prefix})
+        return ServiceSettings.load("ops", **given).kafka_settings()
 
     async def _start_services(self, names: Sequence[str], ports: dict[str, int]) -> None:
         logs = self._state / "logs"

@@ -4,13 +4,16 @@ import importlib.util
 import os
 import re
 import shutil
+import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 from services.ops.stack.choice import Found
 from services.ops.stack.jars import are_cached
 
 ENGINE_TIMEOUT_SECONDS = 3
+DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 
 
 def look_around() -> Found:
@@ -54,18 +57,26 @@ def read_java_version(output: str) -> int | None:
 
 
 def _engine_answers() -> bool:
-    try:
-        import docker
-        from docker.errors import DockerException
-    except ImportError:
+    """Asks the engine itself: a client on the path says nothing about it."""
+    if importlib.util.find_spec("testcontainers") is None:
         return False
+    address = urlsplit(os.environ.get("DOCKER_HOST") or DEFAULT_DOCKER_HOST)
     try:
-        client = docker.from_env(timeout=ENGINE_TIMEOUT_SECONDS)
-    except DockerException:
+        with _connection(address) as engine:
+            engine.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            return b" 200 " in engine.recv(64)
+    except OSError:
         return False
-    try:
-        return bool(client.ping())
-    except (DockerException, OSError):
-        return False
-    finally:
-        client.close()
+
+
+def _connection(address: SplitResult) -> socket.socket:
+    if address.scheme == "unix":
+        engine = socket.socket(socket.AF_UNIX)
+        engine.settimeout(ENGINE_TIMEOUT_SECONDS)
+        try:
+            engine.connect(address.path)
+        except OSError:
+            engine.close()
+            raise
+        return engine
+    return socket.create_connection((address.hostname or "", address.port or 2375), ENGINE_TIMEOUT_SECONDS)

@@ -1,6 +1,7 @@
 """From a choice to something that starts, has an address, and stops."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 from typing import Protocol
@@ -72,6 +73,9 @@ class GivenKafka:
         self.bootstrap = address
 
     async def start(self) -> None:
+        # Behind TLS a broker understands only what the services' own clients say.
+        if "SSL" in os.environ.get("LOYALTY_KAFKA_SECURITY_PROTOCOL", "").replace("SASL", ""):
+            return
         for address in self.bootstrap.split(","):
             host, _, port = address.strip().rpartition(":")
             if port.isdigit() and await answers(host.strip("[]"), int(port)):
