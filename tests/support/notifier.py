@@ -21,7 +21,6 @@ from services.notifier.settings import NotifierSettings
 from services.runtime.kafka.handler import CaughtUp, Handler
 from services.runtime.kafka.relay import Relay
 from services.runtime.kafka.settings import KafkaSettings
-from services.runtime.kafka.topics import apply_topics
 from services.runtime.ports import Record
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.migrate import role_of
@@ -105,7 +104,6 @@ async def notifier_under_test(
         smtp_port=smtp_port,
         smtp_from=SENDER,
     )
-    await apply_topics(settings.kafka_settings(), partitions=1)
     database = Database(create_engine(database_url, role=role_of("notifier"), schema="notifier", pool_size=4))
     notifier = NotifierUnderTest(settings, database, settings.kafka_settings())
     try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from schemas import members
 from services.notifier.application.ports import LookupUnavailable
@@ -19,7 +19,12 @@ _MEANING = MappingProxyType({401: "key not accepted", 403: "key lacks contacts:r
 
 
 def members_client(url: str, key: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_SECONDS)
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False)
+
+
+class _Problem(BaseModel):
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,10 @@ def _contact(message: Message, body: bytes) -> Contact:
 
 def _is_about_member(answer: httpx.Response) -> bool:
     # A wrong address or a proxy answers 404 too, and that says nothing about the member.
-    if not answer.headers.get("content-type", "").startswith("application/problem+json"):
+    try:
+        return _Problem.model_validate_json(answer.content).code == "member_unknown"
+    except ValidationError:
         return False
-    problem = answer.json()
-    return isinstance(problem, dict) and problem.get("code") == "member_unknown"
 
 
 def _unavailable(why: str) -> LookupUnavailable:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined, TemplateError
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from schemas.programme import ProgrammeDocument, TemplateText
@@ -21,8 +23,20 @@ FALLBACK_LANGUAGES: tuple[Language, ...] = ("en", "zh")
 NAMELESS: dict[Language, str] = {"zh": "会员", "en": "member"}
 BODY_CHARACTERS_MAX = 200_000
 _log = logger("notifier.letters")
-_PLAIN = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-_HTML = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    # A letter repeats no text a billion times; the sandbox itself limits only ranges.
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "*" and isinstance(left, int) and isinstance(right, int):
+            return super().call_binop(context, operator, left, right)
+        raise SecurityError(f"{operator} is for whole numbers only, and ** for none")
+
+
+_PLAIN = _Sandbox(undefined=StrictUndefined, autoescape=False)
+_HTML = _Sandbox(undefined=StrictUndefined, autoescape=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +97,8 @@ def render(document: ProgrammeDocument, message: Message, contact: Contact, addr
 
 def _language(locale: str, texts: dict[Language, TemplateText]) -> Language:
     spoken = locale.partition("-")[0]
-    wanted = sorted(FALLBACK_LANGUAGES, key=lambda language: language != spoken)
-    return next(language for language in wanted if language in texts)
+    known = [language for language in FALLBACK_LANGUAGES if language in texts]
+    return min(known, key=lambda language: language != spoken)
 
 
 def _tier(document: ProgrammeDocument, message: Message, language: Language) -> TierInLetter:

@@ -1,8 +1,12 @@
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.kafka.topics import apply_topics
 from tests.support.contact_desk import ContactDesk, contact_desk
+from tests.support.kafka import delete_topics, new_prefix
 from tests.support.mail_server import MailServer
 from tests.support.notifier import NotifierUnderTest, notifier_under_test
 
@@ -20,15 +24,29 @@ async def desk() -> AsyncIterator[ContactDesk]:
         yield desk
 
 
+@pytest.fixture(scope="module")
+def shared_topics(kafka: str) -> Iterator[str]:
+    """Members and databases differ from test to test; for most, topics need not."""
+    prefix = new_prefix()
+    asyncio.run(apply_topics(KafkaSettings(kafka, prefix), partitions=1))
+    yield prefix
+    asyncio.run(delete_topics(kafka, prefix))
+
+
+@pytest.fixture
+def messages_prefix(shared_topics: str) -> str:
+    return shared_topics
+
+
 @pytest.fixture
 async def notifier(
-    kafka: str, clean_topics: str, database_url: str, desk: ContactDesk, mail_server: MailServer
+    kafka: str, messages_prefix: str, database_url: str, desk: ContactDesk, mail_server: MailServer
 ) -> AsyncIterator[NotifierUnderTest]:
-    """Parts of the notifier on topics and tables of this test's own, with its relay running."""
+    """Parts of the notifier on tables of this test's own, with its relay running."""
     async with (
         notifier_under_test(
             kafka=kafka,
-            topic_prefix=clean_topics,
+            topic_prefix=messages_prefix,
             database_url=database_url,
             members_url=desk.url,
             smtp_port=mail_server.port,

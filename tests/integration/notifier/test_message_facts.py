@@ -12,11 +12,20 @@ from services.notifier.adapters.outbox import MessagesTopic
 from services.runtime.errors import HaltError
 from services.runtime.kafka.guard import check_topics_not_ahead
 from services.runtime.kafka.reader import read_topic
+from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.kafka.topics import apply_topics
 from services.runtime.ports import Record
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.unit_of_work import Database
 from tests.support.contact_desk import ContactDesk
 from tests.support.notifier import NotifierUnderTest, contact, new_member, programme, tier_changed, tier_record
+
+
+@pytest.fixture
+async def messages_prefix(kafka: str, clean_topics: str) -> str:
+    """Topics of each test's own: what stands last on them matters here."""
+    await apply_topics(KafkaSettings(kafka, clean_topics), partitions=1)
+    return clean_topics
 
 
 async def test_the_steps_of_a_member_are_published_as_a_numbered_chain(

@@ -77,6 +77,8 @@ def test_a_line_break_in_a_name_makes_no_header() -> None:
         pytest.param("{{ member.phone }}", id="an unknown field"),
         pytest.param("{{ ''.__class__.__mro__ }}", id="a way out of the sandbox"),
         pytest.param("{% for n in range(1000000) %}x{% endfor %}", id="a loop without end"),
+        pytest.param("{{ 'x' * 9999999999 }}", id="an endless text"),
+        pytest.param("{{ 9 ** 9 ** 9 }}", id="an endless number"),
         pytest.param("{% if %}", id="a broken tag"),
     ],
 )
