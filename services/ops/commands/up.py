@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -104,6 +105,7 @@ class ConsoleProgress:
         for name, service in stack.services.items():
             self._line(f"  {name:<11} {service.url}")
         self._line(f"  API key     {stack.api_key}")
+        self._line(f"Other commands, in another terminal: source {shlex.quote(str(stack.environment_file))}")
         self._line("Ctrl-C stops everything; the data stay.")
 
     def _line(self, text: str) -> None:

@@ -11,8 +11,8 @@ import asyncpg
 from testcontainers.core.container import DockerContainer
 
 from services.ops.stack.errors import StackError
-from services.ops.stack.kafka import answers
 from services.ops.stack.ports import HOST, remembered_ports
+from services.ops.stack.wire import coordinates
 
 KAFKA_IMAGE = "apache/kafka:4.3.0"
 POSTGRES_IMAGE = "postgres:17"
@@ -60,7 +60,7 @@ class DockerKafka:
         container.with_volume_mapping(_volume(self._directory), "/var/lib/kafka/data", "rw")
         self._container = container
         await asyncio.to_thread(container.start)
-        await _wait("Kafka", lambda: answers(HOST, self._port))
+        await _wait("Kafka", lambda: coordinates(HOST, self._port))
 
     async def stop(self) -> None:
         if self._container is not None:

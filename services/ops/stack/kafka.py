@@ -4,13 +4,13 @@ import asyncio
 import base64
 import secrets
 import signal
-import struct
 from pathlib import Path
 
 from services.ops.stack.errors import PortTaken, StackError
 from services.ops.stack.jars import POM
 from services.ops.stack.ports import HOST, is_free, remembered_ports
 from services.ops.stack.processes import Child, spawn, stop
+from services.ops.stack.wire import coordinates
 
 START_TIMEOUT_SECONDS = 90.0
 STOP_TIMEOUT_SECONDS = 30.0
@@ -125,7 +125,7 @@ class LocalKafka:
     async def _wait_until_ready(self, node: int) -> None:
         try:
             async with asyncio.timeout(START_TIMEOUT_SECONDS):
-                while not await answers(HOST, self._client_port(node)):
+                while not await coordinates(HOST, self._client_port(node)):
                     if not self._children[node].running:
                         raise StackError(f"Kafka ended at its start{self._last_lines(node)}")
                     await asyncio.sleep(POLL_SECONDS)
@@ -172,19 +172,3 @@ class LocalKafka:
             "log.index.size.max.bytes": 1_048_576,
         }
         return "".join(f"{key}={value}\n" for key, value in settings.items())
-
-
-async def answers(host: str, port: int) -> bool:
-    """True if a Kafka broker, not just any program, answers there: asks for its API versions (version 0)."""
-    try:
-        async with asyncio.timeout(5):
-            reader, writer = await asyncio.open_connection(host, port)
-            try:
-                request = struct.pack(">hhih", 18, 0, 1, -1)
-                writer.write(struct.pack(">i", len(request)) + request)
-                _size, correlation, error = struct.unpack(">iih", await reader.readexactly(10))
-                return bool(correlation == 1 and error == 0)
-            finally:
-                writer.close()
-    except (OSError, TimeoutError, asyncio.IncompleteReadError):
-        return False

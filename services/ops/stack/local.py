@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from services.ops.stack.bootstrap import apply_all_topics, ensure_api_key, migrate_all_services
+from services.ops.mailbox import Mailbox, keep
+from services.ops.stack.announcement import announced
+from services.ops.stack.bootstrap import apply_all_topics, ensure_api_key, migrate_all_services, write_private
 from services.ops.stack.errors import PortTaken, StackError
 from services.ops.stack.keys import ensure_keys
 from services.ops.stack.lock import only_one
@@ -20,7 +23,7 @@ from services.ops.stack.processes import stop_orphans
 from services.ops.stack.programme import publish_example_programme
 from services.ops.stack.progress import Progress, Silent, step
 from services.ops.stack.providers import Broker, Database, broker, database
-from services.ops.stack.services import DEFAULT_PORTS, existing_services, port_setting
+from services.ops.stack.services import DEFAULT_PORTS, existing_services, port_setting, url_setting
 from services.ops.stack.supervisor import ServiceProcess
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.settings import ServiceSettings
@@ -53,6 +56,7 @@ class LocalStack:
         self.services: dict[str, ServiceProcess] = {}
         self.env: dict[str, str] = {}
         self.api_key: str | None = None
+        self.mailbox: Mailbox | None = None
 
     @property
     def kafka(self) -> str:
@@ -61,6 +65,11 @@ class LocalStack:
     @property
     def database_url(self) -> str:
         return self.env["LOYALTY_DATABASE_URL"]
+
+    @property
+    def environment_file(self) -> Path:
+        """Shell lines with every address and key, there as long as the stack runs."""
+        return self._state / "env"
 
     def url(self, service: str) -> str:
         return self.services[service].url
@@ -79,9 +88,14 @@ class LocalStack:
         await self._cleanup.aclose()
 
     async def watch(self) -> None:
-        """Runs until cancelled; tells of a broker or a database that has ended, which only a new start repairs."""
+        """Runs until cancelled; tells of mail, and of a broker or a database that has ended: a new start repairs that."""
         told: set[str] = set()
+        shown = 0
         while True:
+            mails = self.mailbox.received if self.mailbox else []
+            for number, mail in enumerate(mails[shown:], start=shown + 1):
+                self._progress.note(f"mail kept in {keep(mail, number, self._state / 'mail')}: {mail.subject}")
+            shown = len(mails)
             for server in (self._broker, self._database):
                 for name in server.exited() if server else ():
                     if name not in told:
@@ -101,11 +115,28 @@ class LocalStack:
             await migrate_all_services(self.database_url)
         with step(self._progress, "topics"):
             await apply_all_topics(self._kafka_settings())
-        self.api_key = await ensure_api_key(self.database_url, self._state / "keys" / "api-key")
+        await self._make_api_keys()
         if names:
             await self._start_services(names, ports)
         if self._options.example_programme and "programme" in self.services:
             await self._publish_example()
+        self._write_environment()
+
+    async def _make_keys(self, ports: dict[str, int]) -> None:
+        keys = self._state / "keys"
+        self.api_key = await ensure_api_key(self.database_url, keys / "api-key", owner="local", scopes=("*",))
+        notifier_key = await ensure_api_key(
+            self.database_url, keys / "notifier-key", owner="notifier", scopes=("contacts:read",)
+        )
+        self.env |= {"LOYALTY_KEY": self.api_key, "LOYALTY_NOTIFIER_KEY": notifier_key}
+        if "members" in ports:
+            self.env.setdefault("LOYALTY_MEMBERS_URL", f"http://{HOST}:{ports['members']}")
+
+    async def _open_mailbox(self) -> None:
+        if "LOYALTY_SMTP_HOST" in self.env:
+            return
+        self.mailbox = await self._cleanup.enter_async_context(Mailbox())
+        self.env |= {"LOYALTY_SMTP_HOST": HOST, "LOYALTY_SMTP_PORT": str(self.mailbox.port)}
 
     def _service_names(self) -> tuple[str, ...]:
         there = existing_services()
@@ -147,6 +178,7 @@ class LocalStack:
         own = {
             **ensure_keys(self._state / "keys"),
             **{port_setting(name): str(port) for name, port in ports.items()},
+            **{url_setting(name): f"http://{HOST}:{port}" for name, port in ports.items()},
             "LOYALTY_HOST": HOST,
             "LOYALTY_KAFKA": self._broker.bootstrap,
             "LOYALTY_DATABASE_URL": self._database.url,
@@ -184,6 +216,20 @@ class LocalStack:
     async def _stop_services(self) -> None:
         with step(self._progress, "stopping services"):
             await asyncio.gather(*(service.stop() for service in self.services.values()))
+
+    async def _make_api_keys(self) -> None:
+        url, keys = self.database_url, self._state / "keys"
+        self.api_key = await ensure_api_key(url, keys / "api-key", owner="local", scopes=("*",))
+        self.env["LOYALTY_NOTIFIER_KEY"] = await ensure_api_key(
+            url, keys / "notifier-key", owner="notifier", scopes=("contacts:read",)
+        )
+
+    def _write_environment(self) -> None:
+        ours = {name: value for name, value in self.env.items() if name.startswith("LOYALTY_")}
+        ours["LOYALTY_API_KEY"] = self.api_key or ""
+        lines = (f"export {name}={shlex.quote(value)}" for name, value in sorted(ours.items()))
+        write_private(self.environment_file, "\n".join(lines))
+        self._cleanup.callback(self.environment_file.unlink, missing_ok=True)
 
     async def _publish_example(self) -> None:
         if await publish_example_programme(self.url("programme"), self.api_key or ""):

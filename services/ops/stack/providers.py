@@ -11,9 +11,10 @@ import asyncpg
 from services.ops.stack.choice import Found, Provider, choose_kafka, choose_postgres
 from services.ops.stack.errors import StackError
 from services.ops.stack.jars import fetch, jar_directory
-from services.ops.stack.kafka import LocalKafka, answers
+from services.ops.stack.kafka import LocalKafka
 from services.ops.stack.postgres import LocalPostgres
 from services.ops.stack.probe import java
+from services.ops.stack.wire import answers
 
 
 class Broker(Protocol):

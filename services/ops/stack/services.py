@@ -22,3 +22,8 @@ def existing_services() -> tuple[str, ...]:
 
 def port_setting(service: str) -> str:
     return f"LOYALTY_{service.upper()}_PORT"
+
+
+def url_setting(service: str) -> str:
+    """Where others find it."""
+    return f"LOYALTY_{service.upper()}_URL"
