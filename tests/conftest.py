@@ -11,6 +11,8 @@ import pytest
 from services.ops.stack.kafka import LocalKafka
 from services.ops.stack.probe import look_around
 from services.ops.stack.providers import local_kafka
+from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.kafka.topics import apply_topics
 from tests.support.kafka import delete_topics, new_prefix
 from tests.support.postgres import drop_template, fresh_database, template_database
 from tests.support.stack import begin_run, run_directory, server_address, stop_servers
@@ -64,6 +66,14 @@ async def clean_topics(kafka: str, topic_prefix: str) -> AsyncIterator[str]:
     """The same prefix; every topic that begins with it is deleted after the test."""
     yield topic_prefix
     await delete_topics(kafka, topic_prefix)
+
+
+@pytest.fixture
+async def topics(kafka: str, clean_topics: str) -> KafkaSettings:
+    """Every topic of the platform under the test's prefix, with two partitions where the number is free."""
+    settings = KafkaSettings(bootstrap=kafka, prefix=clean_topics)
+    await apply_topics(settings, partitions=2)
+    return settings
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services.ops.stack.providers import dsn
+from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.kafka.topics import apply_topics
 
 
 async def test_a_test_has_topics_of_its_own(kafka: str, clean_topics: str) -> None:
@@ -35,3 +37,7 @@ async def test_the_template_has_the_shared_table_of_keys(database_url: str) -> N
     keys = await connection.fetchval("SELECT count(*) FROM access.api_key")
     await connection.close()
     assert keys == 0
+
+
+async def test_a_test_has_the_topics_of_the_platform(topics: KafkaSettings) -> None:
+    assert {change.change for change in await apply_topics(topics, partitions=2)} == {"unchanged"}
