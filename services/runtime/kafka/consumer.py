@@ -29,6 +29,7 @@ __all__ = ["ConsumerLoop", "ConsumerStatus", "LoopOptions"]
 POLL_INTERVAL_MS_MAX = 24 * 3600 * 1000
 METADATA_AGE_MS_MAX = 30_000
 CONNECT_PAUSE_SECONDS_MAX = 10.0
+GROUP_CHECK_SECONDS = 5.0
 
 _log = structlog.get_logger("consumer")
 
@@ -108,8 +109,9 @@ class ConsumerLoop:
         async with asyncio.TaskGroup() as group:
             stopping = group.create_task(_forward(stop, turn.changed))
             running: list[asyncio.Task[None]] = []
-            while not stop.is_set() and self._fault() is None:
-                await turn.changed.wait()
+            while not stop.is_set() and self._fault(consumer) is None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(turn.changed.wait(), GROUP_CHECK_SECONDS)
                 turn.changed.clear()
                 if (assignment := turn.newly_assigned()) is not None:
                     await self._end(running)
@@ -118,7 +120,7 @@ class ConsumerLoop:
                         running = self._start_workers(group, consumer, assignment, turn.changed)
             await self._end(running)
             stopping.cancel()
-        fault, self._workers = self._fault(), []
+        fault, self._workers = self._fault(consumer), []
         if fault is not None:
             raise fault
 
@@ -163,8 +165,8 @@ class ConsumerLoop:
         for worker in self._workers:
             worker.quit()
 
-    def _fault(self) -> Exception | None:
-        return next((worker.fault for worker in self._workers if worker.fault is not None), None)
+    def _fault(self, consumer: AIOKafkaConsumer) -> Exception | None:
+        return next((worker.fault for worker in self._workers if worker.fault is not None), _group_fault(consumer))
 
 
 class _Turn:
@@ -195,6 +197,16 @@ class _Turn:
 
 
 ConsumerRebalanceListener.register(_Turn)
+
+
+def _group_fault(consumer: AIOKafkaConsumer) -> Exception | None:
+    # The client tells what ended its membership only to whoever polls; without an assignment nobody does.
+    try:
+        with broker_trouble_is_transient():
+            consumer._coordinator.check_errors()
+    except Exception as error:
+        return error
+    return None
 
 
 async def _forward(stop: asyncio.Event, changed: asyncio.Event) -> None:
