@@ -1,25 +1,21 @@
 """A member's standing as JSON: instants are microseconds since 1970, so that a year of credits stays small."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from services.tiering.domain.changes import MemberStanding, Published
+from services.tiering.domain.instants import instant_of, micros_of
 from services.tiering.domain.standing import Credit, Ladder, Step
 from services.tiering.domain.windows import Window
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 
 def encode_state(state: MemberStanding) -> str:
+    ladder = state.ladder
     document = {
         "recorded": _micros(state.last_recorded_at),
-        "credits": {
-            unit: [[_micros(credit.occurred_at), credit.points] for credit in held]
-            for unit, held in state.ladder.credits.items()
-        },
-        "steps": [_step(step) for step in state.ladder.steps],
+        "credits": ladder.credits,
+        "steps": [_step(step) for step in ladder.steps],
         "published": [
             [each.member_seq, _micros(each.effective_from), each.tier, _micros(each.valid_until)]
             for each in state.published
@@ -30,11 +26,9 @@ def encode_state(state: MemberStanding) -> str:
 
 def decode_state(member_id: str, text: str) -> MemberStanding:
     document = json.loads(text)
-    credits = {
-        unit: tuple([Credit(_instant(at), points) for at, points in held]) for unit, held in document["credits"].items()
-    }
+    credits = {unit: tuple(map(Credit._make, held)) for unit, held in document["credits"].items()}
     published = tuple(
-        Published(seq, _instant(since), tier, _maybe(until)) for seq, since, tier, until in document["published"]
+        Published(seq, instant_of(since), tier, _maybe(until)) for seq, since, tier, until in document["published"]
     )
     return MemberStanding(
         member_id=member_id,
@@ -63,8 +57,8 @@ def _read_step(document: dict[str, Any]) -> Step:
     kind, starts_at, ends_at = document["window"]
     return Step(
         tier=document["tier"],
-        crossed_at=_instant(document["crossed"]),
-        effective_from=_instant(document["from"]),
+        crossed_at=instant_of(document["crossed"]),
+        effective_from=instant_of(document["from"]),
         valid_until=_maybe(document["until"]),
         metric=document["metric"],
         threshold=document["threshold"],
@@ -75,12 +69,8 @@ def _read_step(document: dict[str, Any]) -> Step:
 
 
 def _micros(instant: datetime | None) -> int | None:
-    return None if instant is None else (instant - _EPOCH) // _MICROSECOND
-
-
-def _instant(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
+    return None if instant is None else micros_of(instant)
 
 
 def _maybe(micros: int | None) -> datetime | None:
-    return None if micros is None else _instant(micros)
+    return None if micros is None else instant_of(micros)

@@ -75,10 +75,24 @@ def _changes(
 ) -> tuple[TierChanged, ...]:
     raised = list(_raised(state, versions))
     timeline = (*state.published, *(each.published for each in raised))
-    return tuple(
-        _fact(state.member_id, cause, each, now, retroactive=_is_retroactive(each, state, timeline, versions, now))
-        for each in raised
-    )
+    told = list(_present_and_future(state, now))
+    changes = []
+    for each in raised:
+        change = each.published
+        is_over = any(change.effective_from < later.effective_from <= now for later in timeline)
+        # A tier that is already promised, or promised by the change just before, is no news a second time.
+        is_known = any(not _is_higher(change.tier, promise.tier, now, versions) for promise in told)
+        if not is_over:
+            told.append(change)
+        changes.append(_fact(state.member_id, cause, each, now, retroactive=is_over or is_known))
+    return tuple(changes)
+
+
+def _present_and_future(state: MemberStanding, now: datetime) -> Iterator[Published]:
+    present = state.tier_at(now)
+    if present is not None:
+        yield present
+    yield from (each for each in state.published if each.effective_from > now)
 
 
 def _raised(state: MemberStanding, versions: Sequence[Rules]) -> Iterator[_Raised]:
@@ -116,18 +130,6 @@ def _fact(member_id: str, cause: Qualified, raised: _Raised, now: datetime, *, r
         programme_version=step.programme_version,
         retroactive=retroactive,
     )
-
-
-def _is_retroactive(
-    raised: _Raised, state: MemberStanding, timeline: Sequence[Published], versions: Sequence[Rules], now: datetime
-) -> bool:
-    """Whether present and future stay as they were: its interval is over, or as much was already promised."""
-    change = raised.published
-    is_over = any(change.effective_from < later.effective_from <= now for later in timeline)
-    said = [each for each in state.published if each.effective_from > now]
-    present = state.tier_at(now)
-    promised = said if present is None else [present, *said]
-    return is_over or any(not _is_higher(change.tier, each.tier, now, versions) for each in promised)
 
 
 def _is_higher(tier: str | None, than: str | None, at: datetime, versions: Sequence[Rules]) -> bool:

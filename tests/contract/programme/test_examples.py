@@ -24,7 +24,9 @@ def test_there_are_examples() -> None:
 
 @by_name
 def test_an_example_is_read_back_from_the_own_topic(example: Path) -> None:
-    record = Record("programme", 0, 0, "programme", {}, datetime(2026, 1, 1, tzinfo=UTC), example.read_bytes())
+    record: Record[bytes | None] = Record(
+        "programme", 0, 0, "programme", {}, datetime(2026, 1, 1, tzinfo=UTC), example.read_bytes()
+    )
     decoded = DocumentHandler(lead=timedelta(minutes=15)).decode(record)
     published = ProgrammePublished.model_validate_json(example.read_bytes())
     assert (decoded.head.version, decoded.head.effective_from) == (published.version, published.effective_from)

@@ -15,13 +15,18 @@ YAML = {"Content-Type": "application/yaml"}
 
 
 async def publish(
-    service: RunningService, document: dict[str, Any], *, replaces: int | None = None, key: str = "k", **headers: str
+    service: RunningService,
+    document: dict[str, Any],
+    *,
+    replaces: int | None = None,
+    key: str = "k",
+    headers: dict[str, str] | None = None,
 ) -> Response:
     return await service.client.post(
         "/v1/programme/versions",
         content=as_yaml(document),
         params={"replaces": replaces} if replaces is not None else {},
-        headers=YAML | {"Idempotency-Key": key} | headers,
+        headers=YAML | {"Idempotency-Key": key} | (headers or {}),
     )
 
 
@@ -50,11 +55,11 @@ async def test_a_version_must_name_the_one_it_replaces(service: RunningService) 
         "replaces": 0,
         "newest": 1,
     }
-    assert (await publish(service, second, key="3", **{"If-Match": '"1"'})).status_code == 201
+    assert (await publish(service, second, key="3", headers={"If-Match": '"1"'})).status_code == 201
 
 
 async def test_replaces_and_if_match_must_not_contradict(service: RunningService) -> None:
-    answer = await publish(service, SMALL, replaces=0, **{"If-Match": '"1"'})
+    answer = await publish(service, SMALL, replaces=0, headers={"If-Match": '"1"'})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["code"] == "contradiction"
 
@@ -149,7 +154,7 @@ async def test_bodies_that_are_no_programme(
 async def test_reading_and_publishing_are_different_rights(service: RunningService) -> None:
     reader = await service.client_with("programme:read")
     assert (await service.client.get("/v1/programme/versions", headers=reader)).status_code == 200
-    assert (await publish(service, SMALL, **reader)).status_code == 403
+    assert (await publish(service, SMALL, headers=reader)).status_code == 403
     nobody = await service.client.get("/v1/programme/versions", headers={"Authorization": "Bearer lk_x_y"})
     assert nobody.status_code == 401
 

@@ -70,3 +70,12 @@ def test_reaching_a_level_again_moves_its_end_and_says_nothing() -> None:
     state, changes = arrived([growth(at(2026, 6, 10), 1000), growth(at(2027, 6, 10), 1000)])
     assert len(changes) == 1
     assert state.ladder.steps[-1].valid_until == at(2029, 1, 1, 0)
+
+
+def test_a_higher_tier_that_reaches_over_a_lower_one_promised_for_tomorrow_is_one_piece_of_news() -> None:
+    state, _ = arrived([growth(at(2028, 1, 1, 0), 1000)])
+    _, changes = arrived([growth(at(2025, 11, 1), 5000)], state=state, now=at(2028, 1, 1, 0))
+    assert said(changes) == [
+        (None, "gold", at(2025, 11, 2, 0), False),
+        ("silver", "gold", at(2028, 1, 2, 0), True),
+    ]
