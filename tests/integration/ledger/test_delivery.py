@@ -1,0 +1,148 @@
+"""What Kafka may do to a purchase: bring it twice, early, in parts or to another owner. It counts once."""
+
+import asyncio
+import uuid
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.support.ledger import (
+    LedgerService,
+    id_of,
+    ledger_service,
+    local,
+    new_member,
+    programme,
+    purchase,
+    review,
+    tier_change,
+)
+from tests.support.running_services import eventually
+
+WAITING_FOR_A_LOCK = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INTO account%'
+"""
+
+
+async def test_a_purchase_counts_once_in_one_batch_in_two_and_when_its_topic_is_read_again(
+    ledger: LedgerService,
+) -> None:
+    member = new_member()
+    sale = purchase(member, 1000)
+    await ledger.running.send(programme(), sale, sale)
+    async with ledger.running.working():
+        await ledger.until_read("purchases", 2)
+        await ledger.running.send(sale)
+        await ledger.until_read("purchases", 3)
+    assert await ledger.entries() == 1
+    await ledger.query("UPDATE checkpoint SET next_offset = 0 WHERE topic = 'purchases' RETURNING 1")
+    async with ledger.running.working():
+        await ledger.until_read("purchases", 3)
+        await ledger.running.send(purchase(member, 500))
+        await ledger.until_recorded(2)
+    assert (await ledger.points(member))["available"] == 15
+    assert await ledger.offence() is None
+
+
+async def test_another_content_under_a_known_id_stops_its_partition_and_no_other(ledger: LedgerService) -> None:
+    members = [new_member() for _ in range(8)]
+    first = [purchase(member) for member in members]
+    await ledger.running.send(programme(), *first)
+    async with ledger.running.working():
+        await ledger.until_recorded(8)
+        forged = purchase(members[0], event_id=id_of(first[0]), fingerprint="c" * 64)
+        await ledger.running.send(purchase(members[0]), forged, purchase(members[0]))
+        stopped = await ledger.until_partition("purchases", "stopped")
+        await ledger.running.send(*(purchase(member) for member in members))
+        others = await elsewhere(ledger, members, stopped.partition)
+        # The sale before the forged one is committed, what stands behind it waits.
+        await ledger.until_recorded(9 + len(others))
+        consumer = ledger.running.context.consumer
+        assert consumer is not None
+        assert [each.partition for each in consumer.status().stopped] == [stopped.partition]
+    assert stopped.cause is not None
+    assert f"event {id_of(first[0])} of member {members[0]} has two contents" in stopped.cause
+    assert 0 < len(others) < 8
+    assert await ledger.offence() is None
+
+
+async def test_purchases_wait_visibly_for_a_programme_and_tiers_do_not(ledger: LedgerService) -> None:
+    buyer, climber = new_member(), new_member()
+    await ledger.running.send(purchase(buyer), tier_change(climber, "gold", since=local(2026, 2, 1)))
+    async with ledger.running.working():
+        waiting = await ledger.until_partition("purchases", "waiting")
+        await ledger.until_recorded(1)
+        assert waiting.cause is not None
+        assert "no programme is known yet" in waiting.cause
+        await ledger.running.send(programme())
+        await ledger.until_recorded(2)
+    assert (await ledger.points(buyer))["available"] == 10
+
+
+async def test_the_first_facts_of_a_member_may_come_from_three_topics_at_once(ledger: LedgerService) -> None:
+    members = [new_member() for _ in range(20)]
+    await ledger.running.send(programme())
+    async with ledger.running.working():
+        async with ledger.running.owner.begin() as uow:
+            # Held back until at least two batches want to make the same accounts.
+            connection = await uow.driver()
+            await connection.executemany("INSERT INTO account (member_id) VALUES ($1)", [[each] for each in members])
+            await ledger.running.send(
+                *(purchase(member) for member in members),
+                *(review(member) for member in members),
+                *(tier_change(member, "gold", since=local(2026, 2, 1)) for member in members),
+            )
+
+            async def two_wait() -> bool:
+                return int((await ledger.query(WAITING_FOR_A_LOCK))[0][0]) >= 2
+
+            await eventually(two_wait)
+            await connection.execute("ROLLBACK; BEGIN")
+        await ledger.until_recorded(60)
+    assert await ledger.offence() is None
+    for member in members[:3]:
+        types = sorted(fact["type"] for fact in await ledger.facts(member))
+        assert types == ["activity_recorded", "purchase_recorded", "tier_applied"]
+
+
+async def test_two_owners_that_share_and_part_under_load_lose_and_repeat_nothing(
+    ledger: LedgerService, database_url: str, tmp_path: Path
+) -> None:
+    kafka = ledger.running.context.kafka
+    members = [new_member() for _ in range(40)]
+    sales = [purchase(members[number % 40], 100, event_id=str(uuid.uuid4())) for number in range(1_200)]
+    await ledger.running.send(programme())
+    async with AsyncExitStack() as other, ledger.running.working():
+        second = await other.enter_async_context(
+            ledger_service(
+                database_url=database_url, keys=tmp_path, kafka=kafka.bootstrap, topic_prefix=kafka.prefix
+            )
+        )
+        for part in range(3):
+            await ledger.running.send(*sales[part * 400 : part * 400 + 300])
+            async with second.running.working():
+                await asyncio.gather(
+                    ledger.running.send(*sales[part * 400 + 300 : part * 400 + 400]), eventually(lambda: shares(second))
+                )
+        await ledger.until_recorded(1_200)
+        await ledger.running.until_published("points", 1_200)
+    assert await ledger.entries() == 1_200
+    for member in members[:3]:
+        assert (await ledger.points(member))["available"] == 30
+    assert await ledger.offence() is None
+
+
+async def shares(ledger: LedgerService) -> bool:
+    consumer = ledger.running.context.consumer
+    told = consumer.status() if consumer else None
+    return told is not None and told.assigned and len(told.partitions) > 0
+
+
+async def elsewhere(ledger: LedgerService, members: list[str], partition: int) -> list[str]:
+    """Those whose sales lie in another partition; by the records that caused their facts."""
+    found = []
+    for member in members:
+        position = (await ledger.facts(member))[0]["position"]
+        if position["partition"] != partition:
+            found.append(member)
+    return found
