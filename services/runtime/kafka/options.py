@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class LoopOptions:
     """A batch takes up to `batch_records_max`; with `batch_records_min`, or after `batch_wait_seconds`, it closes."""
 
-    batch_records_max: int = 2_000
+    batch_records_max: int = 500
     batch_records_min: int = 200
     batch_wait_seconds: float = 0.05
     idle_poll_seconds: float = 0.5

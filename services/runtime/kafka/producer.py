@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 
 from aiokafka import AIOKafkaProducer
@@ -95,9 +96,9 @@ async def close_producer(producer: AIOKafkaProducer, *, patience_seconds: float 
     try:
         await asyncio.wait_for(producer.stop(), patience_seconds)
     except TimeoutError:
-        sender = producer._sender
-        if sender is not None:
-            await sender.close()
+        # A sender that looks for its coordinator goes on looking when it is closed.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(producer._sender.close(), patience_seconds)
         await producer.client.close()
 
 
