@@ -57,6 +57,7 @@ class CheckoutHandler:
             raise _dead_letter(refusal.faults, refusal.event_id) from None
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[Submission]]) -> None:
+        # Before anything is locked: while no programme is known the batch waits and holds nobody up.
         versions = await self._programme.confirmed(uow)
         for record in records:
             _refuse_other_currency(record, versions)
@@ -115,6 +116,7 @@ def _dead_letter(
     faults: Sequence[Fault], event_id: EventId | None, record: Record[Submission] | None = None
 ) -> InvalidMessage:
     first = faults[0]
+    # Words and pointers only: a dead letter's detail is kept in the clear, what was sent is sealed.
     detail = "; ".join(f"{fault.pointer or '/'} {fault.code}: {fault.detail}" for fault in faults)
     event_ref = None if event_id is None else str(event_id)
     return InvalidMessage(first.code, detail, first.pointer, record=record, event_ref=event_ref)

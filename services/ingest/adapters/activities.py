@@ -29,6 +29,7 @@ class PostgresActivities:
     async def add(self, row: ActivityRow) -> bytes:
         given = {"member_id": row.member_id, "event_id": row.event_id}
         rest = {"fingerprint": row.fingerprint, "recorded_at": row.recorded_at, "body": row.body}
+        # The same activity from two apps at once: one inserts, the other waits and then finds it.
         added = (await self._uow.connection.execute(ADD, given | rest)).scalar_one_or_none()
         if added is None:
             return bytes((await self._uow.connection.execute(STANDS, given)).scalar_one())

@@ -18,8 +18,10 @@ SELECT given.digest FROM unnest($1::bytea[]) AS given (digest)
 WHERE NOT EXISTS (SELECT FROM identity WHERE identity.digest = given.digest)
 ORDER BY 1 ON CONFLICT DO NOTHING
 """
+# Shared, so that sales with one card do not wait for each other; a registration, which locks for update, waits.
 SHARE_OWNERS = "SELECT digest, member_id FROM identity WHERE digest = ANY($1::bytea[]) ORDER BY digest FOR SHARE"
 
+# One list for reading, taking and saving: the order of the values is the order of the columns.
 COLUMNS = """
 event_id, fate, reason, fingerprint, identity_digest, member_id, original_id, duplicates, outcomes,
 source, occurred_at, recorded_at, sealed_body

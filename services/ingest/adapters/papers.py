@@ -60,6 +60,7 @@ class CheckoutPaper:
             "flags": checkout.flags,
             "partner": checkout.partner,
             "time_zone": checkout.time_zone,
+            # Undeclared ones may hold anything a till thinks of, names included.
             "attributes": declared_only(checkout.attributes, self.declared),
             "claimed_by": claimed_by.value,
         }

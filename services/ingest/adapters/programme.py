@@ -55,6 +55,7 @@ class RememberedProgramme:
 
     async def versions(self) -> tuple[ProgrammeVersion, ...]:
         now = self._clock()
+        # A fault told at the till is a courtesy; the consumer asks again, in the transaction that decides.
         if self._read_at is None or now - self._read_at > KEPT_FOR:
             async with self._database.read() as connection:
                 self._versions = await self._programme.known(connection)

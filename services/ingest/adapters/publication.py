@@ -64,6 +64,7 @@ class FactSource:
 
     async def resolve(self, connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> list[Message]:
         driver: Any = (await connection.get_raw_connection()).driver_connection
+        # The rows of a batch mix topics; each is read in one go and put back in the order of the outbox.
         found: dict[tuple[str, str, str], Message] = {}
         for topic in {row.topic for row in rows}:
             wanted = [row for row in rows if row.topic == topic]

@@ -79,6 +79,7 @@ class Reader:
         """A checkout that the door sealed itself."""
         body = self._seal.open(sealed, seal_context(event_id))
         checkout = Checkout.model_validate_json(body)
+        # Who it was for is known by now; the identity need not be read, by rules that may have changed, again.
         return self._submission(checkout, None).paper
 
     def _submission(self, checkout: Checkout, identity: bytes | None) -> Submission:

@@ -50,6 +50,7 @@ class PostgresRegister:
 
     async def lock_holdings(self, digests: Collection[bytes], members: Collection[MemberId]) -> Mapping[bytes, Holding]:
         driver = await self._uow.driver()
+        # Read without a lock: what is taken from these members meanwhile is no longer theirs to lose.
         held = {row[0] for row in await driver.fetch(HELD, list(members))}
         wanted = sorted(held.union(digests))
         await driver.execute(PLACE_IDENTITIES, wanted)

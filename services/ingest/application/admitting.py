@@ -34,6 +34,7 @@ _BODY_KEPT = frozenset({Fate.UNCLAIMED, Fate.WAITING, Fate.REVIEW})
 
 async def admit(books: Books, submissions: Sequence[Submission], recorded_at: datetime) -> Counter[str]:
     """Decides the submissions in their order; answers how many met which decision."""
+    # Identities before event ids, always: a registration locks them in the same order, so neither waits in a circle.
     owners = await books.share_owners(_identities(submissions))
     groups: dict[EventId, list[Submission]] = {}
     for submission in submissions:
@@ -41,6 +42,7 @@ async def admit(books: Books, submissions: Sequence[Submission], recorded_at: da
     # Most ids are new: decide as if all were, and again for the few that turn out to be known.
     settled = {each: _settle(Entry(each, None), group, owners, recorded_at) for each, group in groups.items()}
     entries = {each: it.entry for each, it in settled.items()}
+    # A return and its sale must meet whichever comes first, so the sale's id is taken hold of as well.
     entries |= {each: Entry(each, None) for each in _originals(submissions) if each not in groups}
     fresh = await books.take(list(entries.values()))
     known = await books.lock(entries.keys() - fresh)

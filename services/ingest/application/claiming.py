@@ -21,6 +21,7 @@ async def register(books: Books, register: Register, states: Sequence[MemberIden
     holdings = await register.lock_holdings(digests, members)
     changed = moved(holdings, states)
     await register.save(states, changed.values())
+    # Asked only now, under the locks: a sale that came while we waited for them is there to be found.
     owners = {digest: it.member_id for digest, it in changed.items() if it.member_id is not None}
     return await _claim(books, register, owners, now)
 

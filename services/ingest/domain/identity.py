@@ -137,6 +137,7 @@ def _number(line: list[object]) -> int:
 
 
 def _plain(quantity: str) -> str:
+    # A till that writes 1 today and 1.00 after its next update still means the same sale.
     whole, _, decimals = quantity.partition(".")
     decimals = decimals.rstrip("0")
     return (whole.lstrip("0") or "0") + (f".{decimals}" if decimals else "")

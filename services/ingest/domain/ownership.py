@@ -56,12 +56,14 @@ def moved(holdings: Mapping[bytes, Holding], states: Iterable[MemberIdentities])
 
 
 def _after(holding: Holding, state: MemberIdentities) -> Holding:
-    lists = holding.digest in state.digests
-    if not lists and holding.member_id != state.member_id:
+    lists, holds = holding.digest in state.digests, holding.member_id == state.member_id
+    if not (lists or holds):
         return holding
-    if holding.known_at is not None and holding.known_at > state.recorded_at:
+    known_at = holding.known_at or state.recorded_at
+    # Between two members only time can tell; of one member the version does, whatever the clocks said.
+    if not holds and known_at > state.recorded_at:
         return holding
-    return Holding(holding.digest, state.member_id if lists else None, state.recorded_at)
+    return Holding(holding.digest, state.member_id if lists else None, max(known_at, state.recorded_at))
 
 
 def _version(state: MemberIdentities | None) -> int:

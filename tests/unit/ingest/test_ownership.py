@@ -34,6 +34,10 @@ def test_an_identity_that_is_no_longer_listed_is_nobodys() -> None:
     assert owner_after([[state(LI, 1, 0, CARD)], [state(LI, 2, 1)]]) is None
 
 
+def test_a_members_later_version_counts_even_if_its_clock_was_behind() -> None:
+    assert owner_after([[state(LI, 1, 5, CARD)], [state(LI, 2, 4)]]) is None
+
+
 def test_a_lower_version_changes_nothing() -> None:
     assert owner_after([[state(LI, 2, 1)], [state(LI, 1, 0, CARD)]]) is None
     assert newest([state(LI, 1, 0), state(LI, 3, 2), state(LI, 2, 1)], {LI: 1}) == [state(LI, 3, 2)]
