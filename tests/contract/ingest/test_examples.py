@@ -108,11 +108,12 @@ def test_an_example_has_nothing_but_the_fields_of_its_contract(topic: str, contr
 @examples("purchases")
 def test_a_purchase_is_what_the_door_writes_of_its_checkout(example: Path) -> None:
     given = Purchase.model_validate_json(example.read_bytes())
-    sent = {
-        submission.arrival.event_id: submission
-        for submission in (decode_checkout(file.read_bytes()) for file in (ROOT / "checkouts").glob("*.json"))
-    }
-    submission = next(each for event_id, each in sent.items() if str(event_id) == given.event_id)
+    sent = [decode_checkout(file.read_bytes()) for file in (ROOT / "checkouts").glob("*.json")]
+    submission = next(
+        each
+        for each in sent
+        if (str(each.arrival.event_id), each.arrival.fingerprint.hex()) == (given.event_id, given.fingerprint)
+    )
     member_id = MemberId(UUID(given.member_id))
     written = submission.paper.as_purchase(member_id, ClaimedBy(given.claimed_by), given.recorded_at)
     assert json.loads(written) == json.loads(example.read_bytes())
