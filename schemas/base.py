@@ -67,4 +67,4 @@ Count = Annotated[int, Field(strict=True, ge=0, le=2**53 - 1)]
 class Contract(BaseModel):
     """A message as it travels: immutable, unknown fields left out (a newer writer may add some)."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True)
