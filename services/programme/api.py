@@ -101,6 +101,7 @@ class _Routes:
 
         async def work(uow: UnitOfWork) -> tuple[int, Any]:
             versions = self.versions(uow.connection)
+            # The turn comes first, so that a key in use twice at once waits and then finds the first answer.
             await versions.take_turn()
             before = await answered(uow, principal, _OPERATION, key, body_hash)
             if before is not None:
@@ -168,6 +169,7 @@ def _replaced(replaces: int | None, if_match: str | None) -> int:
     return given.pop() if given else 0
 
 
+# The bytes as sent and not what they say: comments in a file are its author's, too.
 def _hash_of(source: Source, replaces: int) -> bytes:
     return hashlib.sha256(f"{source.is_json} {replaces}\n".encode() + source.text).digest()
 

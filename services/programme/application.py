@@ -104,6 +104,7 @@ async def publish(reading: Reading, versions: Versions, outbox: Outbox, publicat
     """Refuses with `VersionReplaced` or `InvalidProgramme`; the turn must have been taken."""
     previous = await versions.newest()
     newest = previous.version if previous is not None else 0
+    # First of all: whoever wrote against another version should read that one before any list of mistakes.
     if publication.replaces != newest:
         raise VersionReplaced(replaces=publication.replaces, newest=newest)
     programme = reading.programme

@@ -29,6 +29,7 @@ def _api(context: Context[TieringSettings]) -> Api:
     return Api([routes])
 
 
+# Consumer and API may live in different processes: each has rules of its own to remember.
 def _handlers(context: Context[TieringSettings]) -> Mapping[str, Handler[Any]]:
     rules = KnownRules()
     return {

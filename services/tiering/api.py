@@ -22,6 +22,7 @@ from services.tiering.domain.rules import Level, Rules
 from services.tiering.domain.windows import Window
 
 PAGE_MAX = 200
+# Calendar windows near the ends of time would overflow.
 _YEARS = range(1970, 2201)
 
 Reads = Annotated[Principal, require("tiers:read")]

@@ -90,12 +90,14 @@ class Standing:
 async def take_points(standings: Standings, programme: Programme, facts: Sequence[PointsFact], now: datetime) -> int:
     """Answers how many changes of standing the facts brought."""
     versions = await programme.ready_versions(now)
+    # A unit of any version: the metric may change to it later, and must then find what was earned before.
     qualifying = frozenset[str]().union(*(rules.qualifying for rules in versions))
     accounts = await standings.lock({fact.member_id for fact in facts})
     touched: dict[str, Account] = {}
     for fact in facts:
         account = touched.get(fact.member_id, accounts[fact.member_id])
         taken = _taken(account, fact, qualifying, versions, now)
+        # A repeated fact leaves no write behind it, so that a replay of the topic costs reads alone.
         if taken is not None:
             touched[fact.member_id] = taken
     await standings.save([touched[member_id] for member_id in sorted(touched)])

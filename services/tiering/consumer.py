@@ -25,6 +25,7 @@ class PointsHandler:
 
     def decode(self, record: Record[bytes | None]) -> PointsFact:
         assert record.value is not None, "a points fact is never a tombstone"
+        # A kind of fact that is not known here may take points back: better to stop than to miss it.
         fact = POINTS_FACT.validate_json(record.value)
         amounts: dict[str, int] = {}
         if isinstance(fact, PurchaseRecorded | ActivityRecorded):

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from services.runtime.http.access import create_key
@@ -26,6 +27,7 @@ from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.migrate import role_of
 from services.runtime.postgres.unit_of_work import Database
 from services.runtime.process.definition import Api, Context, ServiceDefinition, system_clock
+from services.runtime.process.server import listen, serve
 
 QUICK = LoopOptions(caught_up_interval_seconds=0.2, not_ready_pause_seconds=0.05, idle_poll_seconds=0.1)
 PATIENCE_SECONDS = 30
@@ -39,6 +41,7 @@ class RunningService:
     definition: ServiceDefinition[Any]
     context: Context[Any]
     owner: Database
+    app: FastAPI
     client: AsyncClient
 
     async def client_with(self, *scopes: str) -> dict[str, str]:
@@ -69,6 +72,17 @@ class RunningService:
         assert self.definition.topic_owner is not None
         owner = self.definition.topic_owner(self.context)
         await check_topics_not_ahead(kafka=self.context.kafka, database=self.context.database, owner=owner)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        """The API on a port of its own, for clients that want an address."""
+        stop, listener = asyncio.Event(), listen("127.0.0.1", 0, setting="")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve(self.app, listener, stop))
+            try:
+                yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            finally:
+                stop.set()
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -127,8 +141,10 @@ async def running_service(
     context = Context(loaded, database, KafkaSettings(kafka, topic_prefix), clock=clock)
     try:
         key = await create_key(owner, owner="ann", scopes=["*"], sources=["*"])
-        async with _client(definition, context, key) as client:
-            yield RunningService(definition, context, owner, client)
+        app = _app(definition, context)
+        transport, url = ASGITransport(app), f"http://{definition.name}"
+        async with AsyncClient(transport=transport, base_url=url, headers=bearer(key)) as client:
+            yield RunningService(definition, context, owner, app, client)
     finally:
         await database.dispose()
         await owner.dispose()
@@ -145,9 +161,9 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-def _client(definition: ServiceDefinition[Any], context: Context[Any], key: str) -> AsyncClient:
+def _app(definition: ServiceDefinition[Any], context: Context[Any]) -> FastAPI:
     api = definition.api(context) if definition.api else Api(routers=())
-    app = create_app(
+    return create_app(
         title=definition.name,
         routers=api.routers,
         readiness=Readiness(),
@@ -157,4 +173,3 @@ def _client(definition: ServiceDefinition[Any], context: Context[Any], key: str)
         streamed=api.streamed,
         metrics=context.metrics,
     )
-    return AsyncClient(transport=ASGITransport(app), base_url=f"http://{definition.name}", headers=bearer(key))

@@ -73,6 +73,7 @@ def publish(
 
 def _source(file: Path) -> Source:
     try:
+        # A wrong file name should not read a whole database dump into memory.
         if os.path.getsize(file) > FILE_BYTES_MAX:
             _refuse(f"{file} is larger than {FILE_BYTES_MAX} bytes: that is no programme")
         return Source(file.read_bytes(), is_json=file.suffix.lower() == ".json")

@@ -31,6 +31,7 @@ class ProgrammeTopic:
     async def knows(self, connection: AsyncConnection, record: Record[bytes | None]) -> bool:
         number = ProgrammePublished.model_validate_json(record.value or b"").version
         found = (await connection.execute(_FACTS, {"versions": [number]})).one_or_none()
+        # The same number is not enough: an older backup may have published another version under it.
         return found is not None and bytes(found.fact) == record.value
 
     def remedy(self, topic: str) -> str:

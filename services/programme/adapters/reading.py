@@ -35,6 +35,7 @@ class DocumentReading:
     def canonical(self) -> bytes:
         if self.document is None:
             raise AssertionError("only a document of the right shape has canonical bytes")
+        # With every default written out: a default that changes later must not change what was published.
         return self.document.model_dump_json().encode()
 
 

@@ -64,6 +64,7 @@ def _place(location: Sequence[str | int], data: Any, is_missing: bool) -> Path:
     for index, segment in enumerate(location):
         if _has(here, segment):
             here = here[segment]
+        # What is missing has no place in the data, but its name is what the author must add.
         elif not (is_missing and index == len(location) - 1):
             continue
         path.append(segment)

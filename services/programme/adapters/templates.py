@@ -14,6 +14,7 @@ KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
     "programme": frozenset(),
 }
 
+# Parsed, never rendered: a template could keep a processor busy for hours.
 _ENVIRONMENT = SandboxedEnvironment()
 
 

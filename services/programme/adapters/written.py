@@ -132,6 +132,7 @@ class _YamlParts:
         line = event.start_mark.line + 1
         self._written.lines.setdefault(path, line)
         self._parts += 1
+        # The depth is bounded here, before Python's own stack would be.
         if self._parts > PARTS_MAX or len(path) > DEPTH_MAX:
             raise _unreadable("too_deep", "the file has too many parts or levels", "leave out what is no rule", line)
         if isinstance(event, yaml.AliasEvent) or event.anchor or _is_tagged(event):
@@ -158,6 +159,7 @@ class _YamlParts:
             name: str = event.value
             if name in parts:
                 self._written.findings.append(_repeated((*path, name), line))
+            # The key's line, as a value may begin far below it.
             self._written.lines[(*path, name)] = line
             parts[name] = self._part(next(self._events), (*path, name))
         return parts

@@ -17,6 +17,7 @@ class Version:
 
     def starts_at(self, lead: timedelta) -> datetime:
         """Exact once appended; before that, the earliest instant that it can be."""
+        # Nothing was decided before the first version, so it may reach back over sales that were already made.
         if self.number == 1:
             return self.effective_from
         return max(self.effective_from, (self.appended_at or self.published_at) + lead)
@@ -26,7 +27,8 @@ class VersionReplaced(Exception):
     """Another version is the newest by now; the author must look at it first."""
 
     def __init__(self, *, replaces: int, newest: int) -> None:
-        super().__init__(f"version {newest} is the newest, not {replaces}")
+        state = f"version {newest} is the newest" if newest else "no version is published yet"
+        super().__init__(f"{state}, so {newest} is what the next one replaces, not {replaces}")
         self.replaces = replaces
         self.newest = newest
 

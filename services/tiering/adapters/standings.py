@@ -29,6 +29,7 @@ class StandingTable:
     uow: UnitOfWork
 
     async def lock(self, member_ids: Collection[str]) -> dict[str, Account]:
+        # Sorted, so that two batches with members in common never wait for each other.
         wanted = sorted(member_ids)
         driver = await self.uow.driver()
         states = [encode_state(MemberStanding(member_id)) for member_id in wanted]
@@ -97,6 +98,7 @@ _LOCK = """
 SELECT member_id, points_seq, points_hash, head, state::text AS state
 FROM standing WHERE member_id = ANY($1::uuid[]) ORDER BY member_id FOR UPDATE
 """
+# The state is written through text: whatever codec a pool has set for jsonb, one spelling goes in and out.
 _SAVE = """
 UPDATE standing SET points_seq = row.points_seq, points_hash = row.points_hash, member_seq = row.member_seq,
   head = row.head, state = row.state::jsonb

@@ -51,6 +51,7 @@ def qualify(
     if fact.amounts:
         ladder = credited(ladder, fact.occurred_at, fact.amounts, versions)
     after = replace(state, ladder=ladder)
+    # Nearly every fact ends here: only a step taken, moved or renewed can differ from what was published.
     if ladder.steps == state.ladder.steps:
         return after, ()
     changes = _changes(after, fact, versions, max(now, state.last_recorded_at or now))

@@ -26,6 +26,7 @@ def advanced(cursor: Cursor, member_id: str, seq: int, hash_: bytes, encoded: by
     """The cursor behind this fact, None when it was taken before."""
     if seq < cursor.seq or (seq == cursor.seq and hash_ == cursor.hash):
         return None
+    # An earlier number cannot be compared: only the head of the chain is kept, and it vouches for all before it.
     if seq == cursor.seq:
         raise BrokenStreamError(member_id, expected=f"number {seq} with hash {cursor.hash.hex()}", found=hash_.hex())
     if seq != cursor.seq + 1:

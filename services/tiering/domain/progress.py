@@ -85,5 +85,6 @@ def _to_keep(
 ) -> Missing | None:
     if level is None or valid_until is None or rules.valid == "for_ever" or not rules.levels:
         return None
+    # What decides is the last period before the end, which need not have begun.
     window = window_ending_at(valid_until, rules.window, rules.zone)
     return Missing(level.keep, state.ladder.metric(rules.unit, window, at), window)

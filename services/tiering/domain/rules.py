@@ -37,6 +37,7 @@ class Rules:
     levels: tuple[Level, ...] = ()
     qualifying: frozenset[str] = frozenset()
 
+    # Versions keep the order of levels and never drop one, so ranks of different versions can be compared.
     def rank(self, tier: str | None) -> int:
         """-1 for the base tier, and for a tier that this version does not have."""
         return next((rank for rank, level in enumerate(self.levels) if level.id == tier), -1)

@@ -10,8 +10,7 @@ from services.tiering.domain.instants import instant_of, micros_of
 from services.tiering.domain.rules import Rules, in_force
 from services.tiering.domain.windows import Window
 
-_BEGINNING = -(2**62)
-_LEAST = -(2**62)
+_BEFORE_ALL = -(2**62)
 
 
 class Credit(NamedTuple):
@@ -45,7 +44,7 @@ class Ladder:
 
     def metric(self, unit: str, window: Window, until: datetime) -> int:
         """What was qualified in `window` up to and at `until`."""
-        begin = micros_of(window.starts_at) if window.starts_at is not None else _BEGINNING
+        begin = micros_of(window.starts_at) if window.starts_at is not None else _BEFORE_ALL
         end = micros_of(until) + 1
         if window.ends_at is not None:
             end = min(end, micros_of(window.ends_at))
@@ -87,6 +86,7 @@ def climbed(ladder: Ladder, instants: Sequence[datetime], versions: Sequence[Rul
     metric = 0
     for instant in instants:
         rules = in_force(versions, instant)
+        # Before the first version nothing could be reached, and what happened then is never judged again.
         if rules is None or not rules.levels:
             continue
         if window is None or rules is not windowed or not window.holds(instant):
@@ -139,4 +139,4 @@ def _added(held: tuple[Credit, ...], credit: Credit) -> tuple[Credit, ...]:
 
 
 def _first_at(held: tuple[Credit, ...], at_micros: int) -> int:
-    return bisect_left(held, (at_micros, _LEAST))
+    return bisect_left(held, (at_micros, _BEFORE_ALL))

@@ -6,6 +6,7 @@ from services.programme.domain.checks.references import undeclared_template, und
 from services.programme.domain.document import LANGUAGES, Programme
 from services.programme.domain.findings import Finding, error, warning
 
+# Both, because a member's language is not known before the message is written.
 _SPOKEN = {"zh": "Chinese", "en": "English"}
 
 

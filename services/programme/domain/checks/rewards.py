@@ -29,6 +29,7 @@ def rewards_are_not_past(programme: Programme) -> Iterator[Finding]:
 
 def the_minimum_is_a_step(programme: Programme) -> Iterator[Finding]:
     for index, reward in enumerate(programme.rewards):
+        # Otherwise the least that a till offers would be refused as not a step.
         if reward.money_unit is not None and reward.minimum % reward.step:
             nearest = (reward.minimum // reward.step + 1) * reward.step
             message = f"the minimum of {reward.minimum} is no multiple of the step of {reward.step}"

@@ -39,6 +39,7 @@ def _effective_date(programme: Programme, previous: Programme) -> Iterator[Findi
 
 
 def _units(programme: Programme, previous: Programme) -> Iterator[Finding]:
+    # Balances outlive versions: what a unit counts can be left alone or retired, never reinterpreted.
     for name, before in previous.units.items():
         unit = programme.units.get(name)
         if unit is None:

@@ -22,6 +22,7 @@ def expiry_leaves_time(programme: Programme) -> Iterator[Finding]:
         if expiry.after is None and expiry.round != "none":
             remedy = "add after, for example P12M, or leave expires out"
             yield error(path, "expiry_without_after", "a rounding alone says no expiry", remedy)
+        # P0D with a rounding is fine: it ends with the day, the month or the year of earning.
         elif expiry.after is not None and expiry.after.is_nothing and expiry.round == "none":
             remedy = "give after a length, for example P12M; points that never expire have no expires"
             yield error((*path, "after"), "expires_at_once", "what is earned would be past in the same moment", remedy)
