@@ -3,10 +3,11 @@
 The keys stand in sorted order here; a property test holds this text to what a JSON writer with sorted keys makes of it.
 """
 
+from fractions import Fraction
 from json.encoder import encode_basestring as quoted
 
-from services.ledger.adapters.canonical_json import Json, ratio_fields, write_canonically
-from services.ledger.domain.facts import Award, Line, PurchaseRecorded, SourcePosition, Tender
+from services.ledger.adapters.canonical_json import Json, ratio_fields
+from services.ledger.domain.facts import Award, CapUse, CarryChange, Line, PurchaseRecorded, SourcePosition, Tender
 from services.ledger.domain.ids import MemberId
 from services.ledger.domain.instants import instant_text
 from services.ledger.domain.moves import Move
@@ -50,13 +51,24 @@ def award_fields(award: Award) -> Json:
 
 
 def _award(award: Award) -> str:
-    if award.cap is not None or award.carry is not None:
-        return write_canonically(award_fields(award))
     lines = ",".join([f"[{line},{points}]" for line, points in award.lines])
     return (
-        f'{{"cap":null,"carry":null,"lines":[{lines}],"lot":{quoted(award.lot)},"over":{award.over},'
-        f'"points":{award.points},"rule":{quoted(award.rule)},"uncapped":{award.uncapped},"unit":{quoted(award.unit)}}}'
+        f'{{"cap":{_cap(award.cap)},"carry":{_carry(award.carry)},"lines":[{lines}],"lot":{quoted(award.lot)},'
+        f'"over":{award.over},"points":{award.points},"rule":{quoted(award.rule)},"uncapped":{award.uncapped},'
+        f'"unit":{quoted(award.unit)}}}'
     )
+
+
+def _cap(cap: CapUse | None) -> str:
+    return "null" if cap is None else f'{{"limit":{cap.limit},"period":{quoted(cap.period)},"used":{cap.used}}}'
+
+
+def _carry(carry: CarryChange | None) -> str:
+    return "null" if carry is None else f'{{"after":{_ratio(carry.after)},"before":{_ratio(carry.before)}}}'
+
+
+def _ratio(ratio: Fraction) -> str:
+    return f"[{ratio.numerator},{ratio.denominator}]"
 
 
 def _line(line: Line, eligible: int) -> str:

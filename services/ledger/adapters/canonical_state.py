@@ -1,38 +1,43 @@
-"""The exact bytes of an account: what is cached in one row and what two folds are compared by."""
+"""The exact bytes of an account: what is cached in one row and what two folds are compared by.
 
+Written straight, for every fact rewrites its account; the keys stand in sorted order here.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from fractions import Fraction
 from json import loads
-from typing import Any
+from json.encoder import encode_basestring as quoted
 
-from services.ledger.adapters.canonical_json import Json, ratio_fields, write_canonically
+from services.ledger.adapters.canonical_json import Json
 from services.ledger.domain.instants import instant_text, parse_instant
 from services.ledger.domain.lots import Lot, lot_terms
 from services.ledger.domain.moves import Bucket
 from services.ledger.domain.state import AccountState, Balance, TierStep
 
-BUCKETS = tuple(bucket.value for bucket in Bucket)
+BUCKETS = tuple(sorted((bucket.value, bucket.position) for bucket in Bucket))
 
 
 def encode_state(state: AccountState) -> bytes:
     """Canonical JSON. Empty collections are left out: a field added later leaves the bytes of older accounts alone."""
-    last = state.last_recorded_at
-    document = _books(state) | {
-        "caps": state.caps,
-        "carries": {key: ratio_fields(carry) for key, carry in state.carries.items()},
-        "last_recorded_at": last and instant_text(last),
-        "member_seq": state.member_seq,
-        "status": state.status,
-        "status_version": state.status_version,
-        "tier_seq": state.tier_seq,
-        "tiers": [[instant_text(step.effective_from), step.tier, step.seq] for step in state.tiers],
-        "visits": state.visits,
-    }
-    return _write(document)
+    return _joined(
+        (
+            _caps(state.caps),
+            _carries(state.carries),
+            _last_recorded(state.last_recorded_at),
+            _lots(state.lots),
+            f'"member_id":"{state.member_id}","member_seq":{state.member_seq},"status":{quoted(state.status)},'
+            f'"status_version":{state.status_version},"tier_seq":{state.tier_seq}',
+            _tiers(state.tiers),
+            _units(state.units),
+            f'"visits":{state.visits}',
+        )
+    )
 
 
 def encode_books(state: AccountState) -> bytes:
     """Lots and balances alone: equal for two runs that recorded the same history at different times."""
-    return _write(_books(state))
+    return _joined((_lots(state.lots), f'"member_id":"{state.member_id}"', _units(state.units)))
 
 
 def decode_state(encoded: bytes) -> AccountState:
@@ -42,7 +47,8 @@ def decode_state(encoded: bytes) -> AccountState:
     return AccountState(
         document["member_id"],
         document["member_seq"],
-        last and parse_instant(last),
+        # No two of them are equal: the memory of `parse_instant` would only be filled up.
+        last and datetime.fromisoformat(last),
         document["status"],
         document["status_version"],
         {unit: Balance(**buckets) for unit, buckets in document.get("units", {}).items()},
@@ -55,21 +61,56 @@ def decode_state(encoded: bytes) -> AccountState:
     )
 
 
-def _books(state: AccountState) -> Json:
-    return {
-        "lots": {lot.id: (lot.pending, lot.available, lot.held) for lot in state.lots.values()},
-        "member_id": state.member_id,
-        "units": {unit: _buckets(balance) for unit, balance in state.units.items()},
-    }
+def _joined(parts: Sequence[str]) -> bytes:
+    return f"{{{','.join([part for part in parts if part])}}}".encode()
 
 
-def _buckets(balance: Balance) -> dict[str, int]:
-    return {bucket: points for bucket, points in zip(BUCKETS, balance.buckets(), strict=True) if points}
+def _caps(caps: Mapping[str, Mapping[str, int]]) -> str:
+    if not caps:
+        return ""
+    return f'"caps":{{{",".join([f"{quoted(rule)}:{{{_periods(used)}}}" for rule, used in sorted(caps.items())])}}}'
 
 
-def _write(document: Json) -> bytes:
-    return write_canonically({name: value for name, value in document.items() if not _is_empty(value)}).encode()
+def _periods(used: Mapping[str, int]) -> str:
+    return ",".join([f"{quoted(period)}:{points}" for period, points in sorted(used.items())])
 
 
-def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, dict | list) and not value)
+def _carries(carries: Mapping[str, Fraction]) -> str:
+    if not carries:
+        return ""
+    kept = [f"{quoted(key)}:[{carry.numerator},{carry.denominator}]" for key, carry in sorted(carries.items())]
+    return f'"carries":{{{",".join(kept)}}}'
+
+
+def _last_recorded(last: datetime | None) -> str:
+    return "" if last is None else f'"last_recorded_at":"{instant_text(last)}"'
+
+
+def _lots(lots: Mapping[str, Lot]) -> str:
+    if not lots:
+        return ""
+    kept = [f"{quoted(lot.id)}:[{lot.pending},{lot.available},{lot.held}]" for _, lot in sorted(lots.items())]
+    return f'"lots":{{{",".join(kept)}}}'
+
+
+def _tiers(tiers: Sequence[TierStep]) -> str:
+    if not tiers:
+        return ""
+    return f'"tiers":[{",".join([_step(step) for step in tiers])}]'
+
+
+def _step(step: TierStep) -> str:
+    tier = "null" if step.tier is None else quoted(step.tier)
+    return f'["{instant_text(step.effective_from)}",{tier},{step.seq}]'
+
+
+def _units(units: Mapping[str, Balance]) -> str:
+    if not units:
+        return ""
+    kept = [f"{quoted(unit)}:{{{_buckets(balance)}}}" for unit, balance in sorted(units.items())]
+    return f'"units":{{{",".join(kept)}}}'
+
+
+def _buckets(balance: Balance) -> str:
+    held = balance.buckets()
+    return ",".join([f'"{name}":{held[position]}' for name, position in BUCKETS if held[position]])
