@@ -119,6 +119,16 @@ def id_of(message: Message) -> str:
     return message.headers["ce_id"]
 
 
+CHANGED_ACCOUNT = """
+    UPDATE account SET state = convert_to(replace(convert_from(state, 'UTF8'), :was, :becomes), 'UTF8')
+    WHERE member_id = :id AND position(CAST(:was AS text) IN convert_from(state, 'UTF8')) > 0
+"""
+WAITING = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE :statement
+""")
+
+
 class SettableClock:
     """Stands still until it is set."""
 
@@ -147,6 +157,16 @@ class LedgerService:
             changed = (await uow.connection.execute(text(sql), parameters)).rowcount
         assert changed == 1, f"{changed} rows planted"
 
+    async def change_account(self, member_id: str, was: str, becomes: str) -> None:
+        """Replaces text in the cached account, which must contain it."""
+        await self.plant(CHANGED_ACCOUNT, was=was, becomes=becomes, id=member_id)
+
+    async def has_waiting_sessions(self, statement: str, count: int = 1) -> bool:
+        """Whether so many sessions wait for a lock in a statement that contains these words."""
+        async with self.running.owner.read() as connection:
+            waiting = await connection.scalar(WAITING, {"statement": f"%{statement}%"})
+        return int(waiting or 0) >= count
+
     async def entries(self) -> int:
         return int((await self.query("SELECT count(*) FROM entry"))[0][0])
 
@@ -155,6 +175,12 @@ class LedgerService:
             return await self.entries() >= facts
 
         await eventually(enough)
+
+    async def until_outbox_is_empty(self) -> None:
+        async def empty() -> bool:
+            return not await self.query("SELECT 1 FROM outbox LIMIT 1")
+
+        await eventually(empty)
 
     async def until_read(self, topic: str, records: int) -> None:
         """Until so many records of the topic, from its beginning, are behind the checkpoints."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from hashlib import sha256
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,8 +12,9 @@ from services.ledger.adapters import canonical
 from services.ledger.adapters.books import POINTS_TOPIC
 from services.ledger.application.replay import Comparison, Fingerprint, MemberFold, compare, fingerprint_of
 from services.ledger.domain.ids import MemberId
-from services.runtime.kafka.reader import begin_offsets, read_topic
+from services.runtime.kafka.reader import begin_offsets, end_offsets, read_topic
 from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.ports import Record
 from services.runtime.postgres.unit_of_work import Database
 
 HEADS = text("SELECT member_id::text, member_seq, chain_head, state FROM account WHERE member_seq > 0")
@@ -29,6 +31,15 @@ Progress = Callable[[int, int], None]
 """Called with facts folded so far and facts in all."""
 
 
+class StoredEntry(NamedTuple):
+    """A fact as the books and the topic have it: canonical bytes, and the hash that chains them."""
+
+    member_id: MemberId
+    member_seq: int
+    encoded: bytes
+    hash: bytes
+
+
 class TopicIncompleteError(Exception):
     """The topic cannot be compared: it lacks facts that the books hold; says which and what to do."""
 
@@ -40,6 +51,8 @@ def no_progress(_done: int, _total: int) -> None:
 async def compare_with_topic(database: Database, kafka: KafkaSettings, progress: Progress = no_progress) -> Comparison:
     """Folds topic `points`, each member exactly to its live number; changes nothing and runs beside live traffic."""
     await _refuse_a_truncated_topic(kafka)
+    # What was published before the snapshot must be in it: a fact of a lost account is no later one.
+    ends = await end_offsets(kafka, POINTS_TOPIC)
     async with database.read(snapshot=True) as connection:
         live = await live_fingerprints(connection)
         published_up_to = (await connection.execute(OUTBOX_HIGH)).scalar_one()
@@ -49,8 +62,9 @@ async def compare_with_topic(database: Database, kafka: KafkaSettings, progress:
     facts = 0
     async for records in read_topic(kafka, POINTS_TOPIC):
         for record in records:
-            member_seq, entry_hash = int(record.headers["member_seq"]), bytes.fromhex(record.headers["hash"])
-            facts += _fold_up_to(live, folds, MemberId(record.key or ""), member_seq, record.value or b"", entry_hash)
+            fact = _published(record)
+            if record.offset < ends.get(record.partition, 0) or _is_live(live, fact):
+                facts += _fold_next(folds, fact)
         progress(facts, total)
         await asyncio.sleep(0)
     return compare(live, _fingerprints(folds), facts=facts)
@@ -63,8 +77,8 @@ async def compare_with_entries(database: Database, progress: Progress = no_progr
         folds: dict[MemberId, MemberFold] = {}
         facts = 0
         total = await entry_count(connection)
-        async for member_id, member_seq, encoded, entry_hash in stored_entries(connection):
-            facts += _fold_up_to(live, folds, member_id, member_seq, encoded, entry_hash)
+        async for fact in stored_entries(connection):
+            facts += _fold_next(folds, fact)
             if facts % FETCH_ROWS == 0:
                 progress(facts, total)
         progress(facts, total)
@@ -80,35 +94,35 @@ async def live_fingerprints(connection: AsyncConnection) -> dict[MemberId, Finge
     }
 
 
-async def stored_entries(connection: AsyncConnection) -> AsyncIterator[tuple[MemberId, int, bytes, bytes]]:
-    """(member, number, canonical bytes, hash) of every entry, by member and number, through a cursor."""
+async def stored_entries(connection: AsyncConnection) -> AsyncIterator[StoredEntry]:
+    """Every entry by member and number, through a cursor."""
     result = await connection.stream(ENTRIES, execution_options={"yield_per": FETCH_ROWS})
     async for member_id, member_seq, encoded, entry_hash in result:
-        yield MemberId(member_id), member_seq, bytes(encoded), bytes(entry_hash)
+        yield StoredEntry(MemberId(member_id), member_seq, bytes(encoded), bytes(entry_hash))
 
 
 async def entry_count(connection: AsyncConnection) -> int:
     return int((await connection.execute(ENTRY_COUNT)).scalar_one())
 
 
-def _fold_up_to(
-    live: Mapping[MemberId, Fingerprint],
-    folds: dict[MemberId, MemberFold],
-    member_id: MemberId,
-    member_seq: int,
-    encoded: bytes,
-    entry_hash: bytes,
-) -> int:
-    member = live.get(member_id)
-    if member is None or member_seq > member.member_seq:
-        return 0
-    fold = folds.get(member_id)
+def _published(record: Record[bytes | None]) -> StoredEntry:
+    number, entry_hash = int(record.headers["member_seq"]), bytes.fromhex(record.headers["hash"])
+    return StoredEntry(MemberId(record.key or ""), number, record.value or b"", entry_hash)
+
+
+def _is_live(live: Mapping[MemberId, Fingerprint], fact: StoredEntry) -> bool:
+    member = live.get(fact.member_id)
+    return member is not None and fact.member_seq <= member.member_seq
+
+
+def _fold_next(folds: dict[MemberId, MemberFold], fact: StoredEntry) -> int:
+    fold = folds.get(fact.member_id)
     if fold is None:
-        fold = folds[member_id] = MemberFold.empty(member_id)
-    if member_seq <= fold.state.member_seq:
+        fold = folds[fact.member_id] = MemberFold.empty(fact.member_id)
+    if fact.member_seq <= fold.state.member_seq:
         # A relay killed between commit and delete sends one batch twice; the first copy was folded.
         return 0
-    fold.add(canonical, encoded, entry_hash)
+    fold.add(canonical, fact.encoded, fact.hash)
     return 1
 
 
