@@ -10,7 +10,9 @@ from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 class SettleDue:
     """One bounded run over the accounts that are due. Reads never wait for it: they settle as they look."""
 
-    def __init__(self, *, database: Database, ledger: Ledger, books: Callable[[UnitOfWork], Books], clock: Clock) -> None:
+    def __init__(
+        self, *, database: Database, ledger: Ledger, books: Callable[[UnitOfWork], Books], clock: Clock
+    ) -> None:
         self._database = database
         self._ledger = ledger
         self._books = books

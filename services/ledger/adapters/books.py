@@ -11,8 +11,8 @@ from services.runtime.postgres.unit_of_work import UnitOfWork
 
 POINTS_TOPIC = "points"
 
-# Whoever locks several accounts takes them in the order of their ids: two batches that share members queue up instead of
-# dead-locking.
+# Whoever locks several accounts takes them in the order of their ids: two batches that share members queue up
+# instead of dead-locking.
 INSERT_MISSING = """
 INSERT INTO account (member_id) SELECT unnest($1::uuid[]) ON CONFLICT (member_id) DO NOTHING
 """

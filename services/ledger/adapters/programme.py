@@ -25,7 +25,7 @@ class Programme:
         self._compiled: dict[int, Rules] = {}
 
     async def versions(self, uow: UnitOfWork) -> tuple[Rules, ...]:
-        """All versions known; NotReady when there is none or when nobody has confirmed lately that there is no newer."""
+        """All versions known; NotReady when there is none, or nobody has confirmed lately that there is no newer."""
         known = await known_documents(uow.connection)
         if not known.versions:
             raise NotReady("no programme is known yet: publish one with `loyalty programme publish FILE`")

@@ -30,8 +30,8 @@ class EntrySource:
         found = await driver.fetch(ENTRIES, [row.key for row in rows], [int(row.ref) for row in rows])
         assert len(found) == len(rows), "an outbox row points to an entry that does not exist"
         return [
-            Message(POINTS_TOPIC, row.key, entry["fact"], _headers(row, entry["type"], entry["occurred_at"], entry["hash"]))
-            for row, entry in zip(rows, found, strict=True)
+            Message(POINTS_TOPIC, row.key, fact, _headers(row, fact_type, occurred_at, entry_hash))
+            for row, (fact_type, occurred_at, fact, entry_hash) in zip(rows, found, strict=True)
         ]
 
 

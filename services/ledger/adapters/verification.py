@@ -130,7 +130,8 @@ async def _check_outbox(database: Database, verdict: Verdict, now: datetime) -> 
         await asyncio.sleep(OUTBOX_LOOK_SECONDS)
         if (await _outbox(database))[1] != lowest:
             return None
-    return Offence("outbox", f"{verdict.outbox} facts wait since {oldest.isoformat()} and none leaves: is the relay up?")
+    waiting = f"{verdict.outbox} facts wait since {oldest.isoformat()}"
+    return Offence("outbox", f"{waiting} and none leaves: is the relay up?")
 
 
 async def _outbox(database: Database) -> tuple[int, int | None, datetime]:
