@@ -29,7 +29,7 @@ def template_findings(document: ProgrammeDocument) -> Iterator[Finding]:
 def _parsed(path: Path, text: str) -> Iterator[Finding]:
     try:
         tree = _ENVIRONMENT.parse(text)
-    except (TemplateSyntaxError, RecursionError) as fault:
+    except (TemplateSyntaxError, RecursionError, ValueError) as fault:
         remedy = "correct the braces: {{ member.name }} is a value, {% if tier %} … {% endif %} a condition"
         yield error(path, "template_syntax", f"no template: {fault}", remedy)
         return

@@ -85,6 +85,13 @@ ERRORS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("template", ["{{ " + "(" * 9000, "{{ " + "9" * 5000 + " }}"], ids=["deep", "a long number"])
+def test_a_template_that_no_parser_takes_is_a_finding(template: str) -> None:
+    assert said(changed("templates.hello.en.body", template)) == [
+        ("error", "templates.hello.en.body", "template_syntax")
+    ]
+
+
 @pytest.mark.parametrize(("place", "value", "path", "code"), ERRORS)
 def test_a_mistake_is_named_by_its_place(place: str, value: Any, path: str, code: str) -> None:
     document = changed(place, value)
