@@ -7,7 +7,11 @@ import sys
 import typer
 
 from services.ops import commands
+from services.ops.stack.announcement import adopt_running_stack
 from services.ops.stack.errors import StackError
+
+# These bring up a stack of their own; every other command looks at the one that runs here.
+OWN_STACK = frozenset({"up", "demo", "bench"})
 
 
 def main() -> None:
@@ -34,8 +38,10 @@ def build() -> typer.Typer:
     return app
 
 
-def _root() -> None:
+def _root(context: typer.Context) -> None:
     """Run, look into and prove an event-sourced loyalty platform."""
+    if context.invoked_subcommand not in OWN_STACK:
+        adopt_running_stack()
 
 
 if __name__ == "__main__":

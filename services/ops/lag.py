@@ -15,6 +15,7 @@ from services.runtime.postgres.unit_of_work import Database
 
 SERVICES = ("ingest", "ledger", "tiering", "notifier", "members", "programme")
 RUNNING = "running"
+READS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +105,32 @@ def _of_service(
 
 async def _with_ages(kafka: KafkaSettings, partitions: Sequence[PartitionLag], now: datetime) -> list[PartitionLag]:
     aged = []
-    for lag in partitions:
-        seconds = 0.0
-        if lag.records:
-            here = {lag.partition: lag.next_offset}
-            async for records in read_topic(
-                kafka, lag.topic, from_offsets=here, to_offsets={lag.partition: lag.next_offset + 1}
-            ):
-                seconds = max(0.0, (now - records[0].appended_at).total_seconds())
-            if not seconds:
-                # What is left are markers of transactions: nothing that anyone will ever handle.
-                lag = replace(lag, records=0)
-        aged.append(replace(lag, seconds=seconds))
+    for topic in {each.topic: None for each in partitions}:
+        for service in {each.service: None for each in partitions if each.topic == topic}:
+            mine = [each for each in partitions if (each.service, each.topic) == (service, topic)]
+            oldest = await _oldest(kafka, topic, [each for each in mine if each.records])
+            aged += [_aged(each, oldest.get(each.partition), now) for each in mine]
     return aged
+
+
+def _aged(lag: PartitionLag, oldest: datetime | None, now: datetime) -> PartitionLag:
+    return lag if oldest is None else replace(lag, seconds=max(0.0, (now - oldest).total_seconds()))
+
+
+async def _oldest(kafka: KafkaSettings, topic: str, behind: Sequence[PartitionLag]) -> dict[int, datetime]:
+    found: dict[int, datetime] = {}
+    if not behind:
+        return found
+    starts = {each.partition: each.next_offset for each in behind}
+    ends = {each.partition: each.next_offset + each.records for each in behind}
+    reads = 0
+    async for records in read_topic(kafka, topic, from_offsets=starts, to_offsets=ends, batch=1):
+        found.setdefault(records[0].partition, records[0].appended_at)
+        reads += 1
+        # A partition that holds nothing but markers has no oldest record: it is not worth reading the others for.
+        if len(found) == len(behind) or reads == READS_MAX:
+            break
+    return found
 
 
 _CHECKPOINTS = 'SELECT topic, partition, next_offset, state, cause FROM "{service}".checkpoint'

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -78,3 +79,11 @@ class Mailbox:
     def _conversation(self) -> SMTP:
         loop = asyncio.get_running_loop()
         return SMTP(self, data_size_limit=SIZE_LIMIT_BYTES, enable_SMTPUTF8=True, hostname="localhost", loop=loop)
+
+
+def keep(mail: Mail, number: int, directory: Path) -> Path:
+    """Writes the mail where a mail reader can open it."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = directory / f"{number:04}.eml"
+    file.write_bytes(mail.message.as_bytes())
+    return file

@@ -24,7 +24,8 @@ SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::smallint[], $5::t
 ON CONFLICT DO NOTHING
 """
 UPSERT = """
-INSERT INTO floor_balance AS b SELECT member_id, sum(points) FROM unnest($1::uuid[], $2::bigint[]) AS r (member_id, points)
+INSERT INTO floor_balance AS b
+SELECT member_id, sum(points) FROM unnest($1::uuid[], $2::bigint[]) AS r (member_id, points)
 GROUP BY member_id ORDER BY member_id ON CONFLICT (member_id) DO UPDATE SET points = b.points + excluded.points
 """
 READ = """

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import psutil
@@ -106,21 +105,23 @@ async def _fold(env: dict[str, str], url: str, purchases: int, state_dir: Path) 
         return int(await connection.fetchval(BOOKED)), rate, cpu.user + cpu.system
 
 
-async def _fold_and_publish(
-    env: dict[str, str], url: str, purchases: int, state_dir: Path
-) -> tuple[int, float, float]:
+async def _fold_and_publish(env: dict[str, str], url: str, purchases: int, state_dir: Path) -> tuple[int, float, float]:
     async with _ledger(env, url, ("consume", "relay"), state_dir) as process, _connection(url) as connection:
         started = time.perf_counter()
         rate = await _rate(connection, HANDLED, purchases, process)
-        while await connection.fetchval(UNPUBLISHED):
-            await asyncio.sleep(POLL_SECONDS)
         facts = int(await connection.fetchval(BOOKED))
+        await _until_published(connection)
         return facts, rate, facts / (time.perf_counter() - started)
 
 
-async def _rate(
-    connection: asyncpg.Connection, query: str, target: int, process: asyncio.subprocess.Process
-) -> float:
+async def _until_published(connection: asyncpg.Connection) -> None:
+    while True:
+        if not await connection.fetchval(UNPUBLISHED):
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _rate(connection: asyncpg.Connection, query: str, target: int, process: asyncio.subprocess.Process) -> float:
     """Records a second from the first committed batch to the last: the start of the process is not the fold."""
     first, first_at, moved_at, last = 0, 0.0, time.perf_counter(), 0
     while True:

@@ -46,15 +46,13 @@ PROGRAMME = {
 def programme_message(now: datetime) -> Message:
     """Version 1 of the benchmark's programme, as the programme service would publish it."""
     document = ProgrammeDocument.model_validate(PROGRAMME)
-    event = ProgrammePublished(
-        version=1, effective_from=document.effective_from, published_at=now, document=document
-    )
+    event = ProgrammePublished(version=1, effective_from=document.effective_from, published_at=now, document=document)
     headers = _headers("programme/1", PROGRAMME_V1, now)
     return Message("programme", PROGRAMME_KEY, event.model_dump_json().encode(), headers)
 
 
 def baskets(count: int, members: int, now: datetime) -> Iterator[Message]:
-    """`count` purchases of `members` members over the last year, in time order, as on topic `purchases`: 600–950 bytes each."""
+    """`count` purchases of `members` members over the last year, in time order, 600–950 bytes each."""
     rng = random.Random(SEED)
     ids = [str(uuid.UUID(int=rng.getrandbits(128), version=4)) for _ in range(members)]
     start = now - timedelta(days=365)

@@ -38,9 +38,7 @@ def fold(
     with tempfile.TemporaryDirectory(prefix="loyalty-bench-") as scratch, console.status("starting") as status:
         state_dir = Path(scratch)
         state_dir.chmod(0o755)
-        figures = asyncio.run(
-            bench_fold(purchases=purchases, members=members, state_dir=state_dir, tell=status.update)
-        )
+        figures = asyncio.run(bench_fold(purchases=purchases, members=members, state_dir=state_dir, tell=status.update))
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(figures)))
         return

@@ -1,7 +1,7 @@
 """The Complete Journey study data set, as checkouts of a till.
 
-Baskets, stores, products and values are the data set's. It has no terminals, sequence numbers or tenders: those are made
-up here with a fixed seed. Its timestamps read as UTC; the business day is the store's local one.
+Baskets, stores, products and values are the data set's. It has no terminals, sequence numbers or tenders: those are
+made up here with a fixed seed. Its timestamps read as UTC; the business day is the store's local one.
 """
 
 import random
@@ -57,7 +57,7 @@ class Journey:
 
 
 def load(baskets_wanted: int, today: date) -> Journey:
-    """Households in the order of their first basket, whole ones, until there are at least so many baskets.
+    """Whole households, drawn with a fixed seed, until there are at least so many baskets.
 
     Dates move by whole weeks, so that weekdays stay and the last basket of the data set is yesterday or up to six days
     before; lines without a positive quantity and value are left out.
@@ -81,7 +81,11 @@ def checkouts(baskets: Sequence[Basket]) -> Iterator[dict[str, Any]]:
         day = basket.occurred_at.astimezone(STORE_ZONE).date().isoformat()
         sequences[basket.store, day, terminal] += 1
         yield checkout(
-            basket, terminal=terminal, day=day, sequence=sequences[basket.store, day, terminal], tender=rng.choice(TENDERS)
+            basket,
+            terminal=terminal,
+            day=day,
+            sequence=sequences[basket.store, day, terminal],
+            tender=rng.choice(TENDERS),
         )
 
 
@@ -114,7 +118,15 @@ def checkout(basket: Basket, *, terminal: int, day: str, sequence: int, tender: 
 
 
 def _transactions() -> pa.Table:
-    columns = ["household_id", "store_id", "basket_id", "product_id", "quantity", "sales_value", "transaction_timestamp"]
+    columns = [
+        "household_id",
+        "store_id",
+        "basket_id",
+        "product_id",
+        "quantity",
+        "sales_value",
+        "transaction_timestamp",
+    ]
     return pq.read_table(_file("transactions.parquet"), columns=columns)
 
 
@@ -127,13 +139,12 @@ def _categories() -> dict[int, str]:
 
 
 def _households(table: pa.Table, baskets_wanted: int) -> list[int]:
-    per_household = table.group_by("household_id").aggregate(
-        [("transaction_timestamp", "min"), ("basket_id", "count_distinct")]
-    )
-    in_order = per_household.sort_by([("transaction_timestamp_min", "ascending"), ("household_id", "ascending")])
+    per_household = table.group_by("household_id").aggregate([("basket_id", "count_distinct")]).sort_by("household_id")
+    drawn = per_household.to_pylist()
+    random.Random(SEED).shuffle(drawn)
     chosen: list[int] = []
     baskets = 0
-    for row in in_order.to_pylist():
+    for row in drawn:
         if baskets >= baskets_wanted:
             break
         chosen.append(row["household_id"])

@@ -1,4 +1,4 @@
-"""Who the demo's members are. The study knows its households by number only: names, addresses and birthdays are made up."""
+"""Who the demo's members are: the study knows households by number only, so all that names them is made up."""
 
 import random
 from typing import Any

@@ -2,6 +2,8 @@
 
 import sys
 
+import typer
+
 from services.ops.stack.choice import choose_kafka, choose_postgres
 from services.ops.stack.errors import NoProvider
 from services.ops.stack.probe import look_around
@@ -10,9 +12,9 @@ from services.ops.stack.probe import look_around
 def main() -> None:
     found = look_around()
     try:
-        print(f"Kafka: {choose_kafka(found).value}; PostgreSQL: {choose_postgres(found).value}")
+        typer.echo(f"Kafka: {choose_kafka(found).value}; PostgreSQL: {choose_postgres(found).value}")
     except NoProvider as refusal:
-        print(refusal, file=sys.stderr)
+        typer.echo(refusal, err=True)
         sys.exit(2)
 
 

@@ -1,34 +1,20 @@
-"""Where the running stack says how it can be reached, so that other commands need no settings."""
+"""The settings of the stack that runs here, so that other commands need none."""
 
-import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import shlex
 from pathlib import Path
 
-from services.ops.stack.bootstrap import write_private
-
-FILE = "running.json"
 DEFAULT_STATE = Path(".loyalty")
-
-
-@contextmanager
-def announced(state_dir: Path, env: Mapping[str, str]) -> Iterator[None]:
-    """While the block runs, the settings of the stack stand in a file that only its owner can read."""
-    file = state_dir / FILE
-    own = {name: value for name, value in env.items() if name.startswith("LOYALTY_")}
-    write_private(file, json.dumps(own, indent=1, sort_keys=True))
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
+FILE = "env"
+CHOSEN_BY_HAND = ("LOYALTY_KAFKA", "LOYALTY_DATABASE_URL")
 
 
 def adopt_running_stack(state_dir: Path = DEFAULT_STATE) -> bool:
-    """Takes over the settings of the stack that runs here; what the environment sets itself stays, all or nothing."""
+    """Takes over what the running stack wrote down, unless the environment names servers of its own."""
     file = state_dir / FILE
-    if not file.exists() or any(name in os.environ for name in ("LOYALTY_KAFKA", "LOYALTY_DATABASE_URL")):
+    if not file.exists() or any(name in os.environ for name in CHOSEN_BY_HAND):
         return False
-    for name, value in json.loads(file.read_text()).items():
-        os.environ.setdefault(name, value)
+    for line in file.read_text().splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        os.environ.setdefault(name, "".join(shlex.split(value)))
     return True

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Self
 
 from services.ops.mailbox import Mailbox, keep
-from services.ops.stack.announcement import announced
 from services.ops.stack.bootstrap import apply_all_topics, ensure_api_key, migrate_all_services, write_private
 from services.ops.stack.errors import PortTaken, StackError
 from services.ops.stack.keys import ensure_keys
@@ -88,7 +87,7 @@ class LocalStack:
         await self._cleanup.aclose()
 
     async def watch(self) -> None:
-        """Runs until cancelled; tells of mail, and of a broker or a database that has ended: a new start repairs that."""
+        """Runs until cancelled; tells of mail, and of servers that have ended, which only a new start repairs."""
         told: set[str] = set()
         shown = 0
         while True:
@@ -116,21 +115,12 @@ class LocalStack:
         with step(self._progress, "topics"):
             await apply_all_topics(self._kafka_settings())
         await self._make_api_keys()
+        await self._open_mailbox()
         if names:
             await self._start_services(names, ports)
         if self._options.example_programme and "programme" in self.services:
             await self._publish_example()
         self._write_environment()
-
-    async def _make_keys(self, ports: dict[str, int]) -> None:
-        keys = self._state / "keys"
-        self.api_key = await ensure_api_key(self.database_url, keys / "api-key", owner="local", scopes=("*",))
-        notifier_key = await ensure_api_key(
-            self.database_url, keys / "notifier-key", owner="notifier", scopes=("contacts:read",)
-        )
-        self.env |= {"LOYALTY_KEY": self.api_key, "LOYALTY_NOTIFIER_KEY": notifier_key}
-        if "members" in ports:
-            self.env.setdefault("LOYALTY_MEMBERS_URL", f"http://{HOST}:{ports['members']}")
 
     async def _open_mailbox(self) -> None:
         if "LOYALTY_SMTP_HOST" in self.env:
@@ -220,13 +210,13 @@ class LocalStack:
     async def _make_api_keys(self) -> None:
         url, keys = self.database_url, self._state / "keys"
         self.api_key = await ensure_api_key(url, keys / "api-key", owner="local", scopes=("*",))
+        self.env["LOYALTY_KEY"] = self.api_key
         self.env["LOYALTY_NOTIFIER_KEY"] = await ensure_api_key(
             url, keys / "notifier-key", owner="notifier", scopes=("contacts:read",)
         )
 
     def _write_environment(self) -> None:
         ours = {name: value for name, value in self.env.items() if name.startswith("LOYALTY_")}
-        ours["LOYALTY_API_KEY"] = self.api_key or ""
         lines = (f"export {name}={shlex.quote(value)}" for name, value in sorted(ours.items()))
         write_private(self.environment_file, "\n".join(lines))
         self._cleanup.callback(self.environment_file.unlink, missing_ok=True)

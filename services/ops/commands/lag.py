@@ -1,0 +1,60 @@
+"""`loyalty lag`: how far everything is behind."""
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.ops.lag import Lag, read_lag
+from services.ops.session import FOUND, database, run, settings
+from services.runtime.process.definition import system_clock
+
+EPILOG = "Example: loyalty lag --json"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("lag", epilog=EPILOG)(lag)
+
+
+def lag(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+    """Show what every consumer has not handled and every outbox not sent, in records and seconds.
+
+    Exit code 0: everything moves; 1: a partition has stopped, and its cause is shown.
+    """
+    found = run(_read())
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found)))
+    else:
+        _show(found, Console())
+    if found.stopped:
+        raise typer.Exit(FOUND)
+
+
+async def _read() -> Lag:
+    async with database("public") as books:
+        return await read_lag(books, settings().kafka_settings(), system_clock())
+
+
+def _show(found: Lag, console: Console) -> None:
+    consumers = Table("service", "topic", "partition", "state", "behind", "seconds", "cause", title="consumers")
+    for each in found.partitions:
+        if each.records or each.state != "running":
+            consumers.add_row(
+                each.service,
+                each.topic,
+                str(each.partition),
+                each.state,
+                f"{each.records:,}",
+                f"{each.seconds:.1f}",
+                each.cause or "",
+            )
+    if consumers.row_count:
+        console.print(consumers)
+    outboxes = Table("service", "unsent", "seconds", title="outboxes")
+    for outbox in found.outboxes:
+        outboxes.add_row(outbox.service, f"{outbox.rows:,}", f"{outbox.seconds:.1f}")
+    console.print(outboxes)
+    console.print(f"{found.records:,} records behind in {len(found.partitions)} partitions")

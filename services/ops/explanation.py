@@ -1,0 +1,79 @@
+"""An explanation for people: what the door made of a checkout, and where every point came from."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+
+Json = Mapping[str, Any]
+
+
+def narrate(found: Json, console: Console) -> None:
+    """Prints the document of `loyalty explain`, one thought a line."""
+    for line in narration(found):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def narration(found: Json) -> Iterator[str]:
+    yield f"[bold]event {found['event_id']}[/]"
+    yield from _outcome(found["outcome"])
+    explanation = found["explanation"]
+    if explanation is None:
+        yield "  the books hold no fact of it"
+        return
+    for entry in explanation["facts"]:
+        yield from _fact(entry)
+    for entry in explanation["later"]:
+        yield from (f"[dim]{line}[/]" for line in _fact(entry, later=True))
+
+
+def _outcome(outcome: Json | None) -> Iterator[str]:
+    if outcome is None:
+        yield "  the door does not know it"
+        return
+    reason = f" ({outcome['reason']})" if outcome.get("reason") else ""
+    yield f"  the door: [green]{outcome['outcome']}[/]{reason}, {outcome['duplicates']} duplicates"
+    if outcome.get("conflicts"):
+        yield f"  [red]{len(outcome['conflicts'])} conflicts[/]: the same identity came with other content"
+
+
+def _fact(entry: Json, *, later: bool = False) -> Iterator[str]:
+    fact = entry["fact"]
+    when = f"{fact['occurred_at']}, number {entry['member_seq']}"
+    yield f"  {'later: ' if later else ''}{fact['type'].replace('_', ' ')} at {when}"
+    if later:
+        yield from _moves(fact["moves"])
+        return
+    if fact.get("programme_version") is not None:
+        tier = fact.get("tier") or "no tier"
+        yield f"    programme version {fact['programme_version']}, {tier}"
+    if "eligible_minor" in fact:
+        yield f"    eligible {money(fact['eligible_minor'])} {fact['currency']} of {len(fact['lines'])} lines"
+    for award in fact.get("awards", ()):
+        yield from _award(award)
+    yield from _moves(fact["moves"])
+
+
+def _award(award: Json) -> Iterator[str]:
+    cap = award.get("cap")
+    full = cap and award["points"] < award["uncapped"]
+    capped = f", capped from {award['uncapped']} ({cap['used']} of {cap['limit']} were used)" if full else ""
+    yield f"    rule [bold]{award['rule']}[/] gave {award['points']} {award['unit']}{capped} into {award['lot']}"
+    shares = ", ".join(f"line {line}: {_ratio(points, award['over'])}" for line, points in award["lines"][:6])
+    if shares:
+        yield f"      {shares}{' …' if len(award['lines']) > 6 else ''}"
+
+
+def _moves(moves: Iterable[Json]) -> Iterator[str]:
+    for move in moves:
+        yield f"    {move['points']} {move['unit']}: {move['source']} → {move['target']}"
+
+
+def money(minor: int) -> str:
+    """Minor units with two decimals, for people."""
+    return f"{minor // 100:,}.{minor % 100:02}"
+
+
+def _ratio(points: int, over: int) -> str:
+    whole, rest = divmod(points * 100, over)
+    return f"{whole // 100}.{whole % 100:02}" + ("…" if rest else "")
