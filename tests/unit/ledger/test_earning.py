@@ -1,11 +1,11 @@
-from datetime import date, datetime, time, timedelta
+from datetime import date, time
 from fractions import Fraction
 
 import pytest
 
 from services.ledger.domain.decide import decide
 from services.ledger.domain.facts import Tender
-from services.ledger.domain.rules import Basis, Cap, Earn, Period, Rounding, Rule, Scope, When
+from services.ledger.domain.rules import Basis, Cap, Earn, Rounding, Rule, Scope, When
 from services.ledger.domain.state import new_account
 from tests.unit.ledger.builders import (
     BASE,
@@ -217,44 +217,6 @@ def test_weekday_and_hour_go_by_the_stores_zone_and_dates_by_the_programmes() ->
 
     assert earned(decide(NEW, late_tuesday_in_new_york, (tuesdays,))) == 50
     assert earned(decide(NEW, late_tuesday_in_new_york, (the_eleventh,))) == 50
-
-
-@pytest.mark.parametrize(
-    ("per", "next_period"),
-    [
-        ("day", local(2026, 3, 12)),
-        ("week", local(2026, 3, 16)),
-        ("month", local(2026, 4, 1)),
-        ("year", local(2027, 1, 1)),
-    ],
-)
-def test_a_cap_starts_anew_with_its_period_in_the_programmes_zone(per: Period, next_period: datetime) -> None:
-    rules = (programme(Rule("bonus", FIFTY, cap=Cap(60, per))),)
-    state = given(purchase(sequence=1), versions=rules)
-    instant_before = purchase(sequence=2, at=next_period - timedelta(seconds=1))
-
-    assert earned(decide(state, instant_before, rules)) == 10
-    assert earned(decide(state, purchase(sequence=2, at=next_period), rules)) == 50
-
-
-def test_a_lifetime_cap_never_starts_anew() -> None:
-    rules = (programme(Rule("bonus", FIFTY, cap=Cap(50, "lifetime"))),)
-    state = given(purchase(sequence=1), versions=rules)
-
-    facts = decide(state, purchase(sequence=2, at=local(2036, 1, 1)), rules)
-
-    (award,) = recorded(facts).awards
-    assert (award.points, award.uncapped) == (0, 50)
-    assert recorded(facts).moves == ()
-
-
-def test_a_late_purchase_uses_the_allowance_of_its_own_day() -> None:
-    rules = (programme(Rule("bonus", FIFTY, cap=Cap(60, "day"))),)
-    state = given(purchase(sequence=1, at=local(2026, 3, 12, 9)), versions=rules)
-
-    late = purchase(sequence=2, at=local(2026, 3, 11, 9), clock=local(2026, 3, 12, 10))
-
-    assert earned(decide(state, late, rules)) == 50
 
 
 def test_an_activity_earns_by_the_rules_that_name_it() -> None:
