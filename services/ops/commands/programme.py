@@ -16,7 +16,7 @@ from services.programme.application import Source, check_alone
 from services.programme.domain.findings import Finding, spelled
 
 FILE_BYTES_MAX = 1024 * 1024
-URL_VARIABLE, KEY_VARIABLE = "LOYALTY_PROGRAMME_URL", "LOYALTY_API_KEY"
+URL_VARIABLE, KEY_VARIABLE = "LOYALTY_PROGRAMME_URL", "LOYALTY_KEY"
 TIMEOUT_SECONDS = 30.0
 
 File = Annotated[Path, typer.Argument(help="YAML, or JSON where its name ends in .json.")]

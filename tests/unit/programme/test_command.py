@@ -59,9 +59,9 @@ def test_a_file_that_is_not_there_is_misuse(tmp_path: Path) -> None:
 
 
 def test_publishing_without_a_key_is_misuse() -> None:
-    result = loyalty("publish", str(EXAMPLE), LOYALTY_API_KEY="")
+    result = loyalty("publish", str(EXAMPLE), LOYALTY_KEY="")
     assert result.exit_code == 2
-    assert "LOYALTY_API_KEY" in result.stderr
+    assert "LOYALTY_KEY" in result.stderr
 
 
 def test_help_shows_an_example() -> None:
