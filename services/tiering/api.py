@@ -85,7 +85,7 @@ class _Routes:
 
 
 def _unknown(member_id: UUID) -> Problem:
-    return Problem(404, "member_not_found", detail="no member has this id", extra={"member_id": str(member_id)})
+    return Problem(404, "member_unknown", detail="no member has this id", extra={"member_id": str(member_id)})
 
 
 def _document(standing: Standing) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class FactOwner:
         return bool(await connection.scalar(text(stored.known), {"key": record.key, "ref": ref}))
 
     def remedy(self, topic: str) -> str:
-        return f"this database is behind its topic `{topic}`: loyalty rebuild ingest --from topic"
+        return "restore the newest backup of schema `ingest`: it must hold all that the topic holds"
 
 
 def checkout_message(submission: Submission) -> Message:

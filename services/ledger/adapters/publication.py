@@ -18,7 +18,7 @@ JOIN entry e ON e.member_id = row.member_id AND e.member_seq = row.member_seq
 ORDER BY row.position
 """
 HASH_OF = text("SELECT hash FROM entry WHERE member_id = CAST(:member_id AS uuid) AND member_seq = :member_seq")
-REMEDY = "this database is behind its topic `points`: loyalty rebuild ledger --from topic"
+REMEDY = "loyalty rebuild ledger --from topic names the first fact that is missing; restore the newest backup of it"
 
 
 class EntrySource:

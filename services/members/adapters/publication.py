@@ -37,7 +37,7 @@ class MemberTopic:
         return body is not None and bytes(body) == record.value
 
     def remedy(self, topic: str) -> str:
-        return f"restore its backup, or rebuild all but the vault: loyalty rebuild {topic} --from topic"
+        return "restore the newest backup of schema `members`: it must hold all that the topic holds"
 
 
 def _message(row: StoredOutboxRow, body: bytes) -> Message:

@@ -70,7 +70,7 @@ class MessagesTopic:
         return row is not None and bytes(row.hash).hex() == record.headers["hash"]
 
     def remedy(self, topic: str) -> str:
-        return "loyalty rebuild notifier --from topic"
+        return "restore the newest backup of schema `notifier`: it must hold all that the topic holds"
 
 
 def _reference(ref: str) -> tuple[UUID, int]:

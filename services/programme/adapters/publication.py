@@ -35,7 +35,7 @@ class ProgrammeTopic:
         return found is not None and bytes(found.fact) == record.value
 
     def remedy(self, topic: str) -> str:
-        return f"this database is behind its topic `{topic}`: loyalty rebuild programme --from topic"
+        return "restore the newest backup of schema `programme`: it must hold all that the topic holds"
 
 
 def _message(version: int, fact: bytes) -> Message:

@@ -36,7 +36,7 @@ class TiersTopic:
         return row is not None and bytes(row.hash).hex() == record.headers["hash"]
 
     def remedy(self, topic: str) -> str:
-        return f"this database is behind its topic `{topic}`: loyalty rebuild tiering --from topic"
+        return "restore the newest backup of schema `tiering`: it must hold all that the topic holds"
 
 
 def _message(row: Row[Any]) -> Message:

@@ -204,4 +204,4 @@ async def test_the_guard_knows_its_own_facts_and_halts_on_an_emptied_database(
     await ingest.execute(f"TRUNCATE {topic.removesuffix('s')}")
     with pytest.raises(Exception, match=f"this database is behind its topic `{topic}`") as halt:
         await ingest.check_guard()
-    assert "loyalty rebuild ingest --from topic" in str(halt.value)
+    assert "restore the newest backup of schema `ingest`" in str(halt.value)

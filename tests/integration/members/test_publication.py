@@ -58,4 +58,4 @@ async def test_a_database_behind_its_topic_is_noticed_before_anything_is_decided
             await uow.connection.execute(text("TRUNCATE member_event"))
         with pytest.raises(HaltError, match="behind its topic `members`") as halt:
             await check(service)
-        assert "loyalty rebuild members --from topic" in halt.value.remedy
+        assert "restore the newest backup of schema `members`" in halt.value.remedy

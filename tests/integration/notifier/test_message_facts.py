@@ -69,7 +69,7 @@ async def test_a_topic_ahead_of_its_database_halts(
     await _published(notifier, member)
     await check_topics_not_ahead(kafka=notifier.kafka, database=notifier.database, owner=MessagesTopic())
     await _lose_last_fact(database_url)
-    with pytest.raises(HaltError, match="behind its topic `messages`: loyalty rebuild notifier --from topic"):
+    with pytest.raises(HaltError, match="behind its topic `messages`: restore the newest backup of schema `notifier`"):
         await check_topics_not_ahead(kafka=notifier.kafka, database=notifier.database, owner=MessagesTopic())
 
 

@@ -152,8 +152,8 @@ async def test_members_come_and_go(service_with_programme: RunningService) -> No
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
-        ("0191f3a0-0000-7000-8000-00000000dead/tier", 404, "member_not_found"),
-        ("0191f3a0-0000-7000-8000-00000000dead/tier/history", 404, "member_not_found"),
+        ("0191f3a0-0000-7000-8000-00000000dead/tier", 404, "member_unknown"),
+        ("0191f3a0-0000-7000-8000-00000000dead/tier/history", 404, "member_unknown"),
         ("not-an-id/tier", 422, "invalid_request"),
         ("0191f3a0-0000-7000-8000-00000000dead/tier?at=2026-06-10T12:00:00", 422, "invalid_request"),
         ("0191f3a0-0000-7000-8000-00000000dead/tier?at=9999-12-31T23:59:59Z", 422, "invalid_request"),
@@ -181,5 +181,5 @@ async def test_an_emptied_database_is_behind_its_topic(service_with_programme: R
             await uow.connection.execute(text("DELETE FROM tier_change"))
     async with service.owner.begin() as uow:
         await uow.connection.execute(text("DELETE FROM tiering.tier_change"))
-    with pytest.raises(HaltError, match="loyalty rebuild tiering --from topic"):
+    with pytest.raises(HaltError, match="restore the newest backup of schema `tiering`"):
         await service.check_guard()
