@@ -11,9 +11,7 @@ from pydantic import Field, TypeAdapter
 from schemas.base import Contract, Count, Currency, Instant, MinorAmount, Points, Sha256Text, ShortText, Token, UuidText
 from schemas.members import Status
 
-Bucket = Literal[
-    "issued", "received", "debt", "pending", "available", "held", "spent", "expired", "reversed", "sent"
-]
+Bucket = Literal["issued", "received", "debt", "pending", "available", "held", "spent", "expired", "reversed", "sent"]
 Whole = Annotated[int, Field(strict=True, ge=0)]
 Ratio = tuple[Whole, Annotated[int, Field(strict=True, ge=1)]]
 """An exact number: numerator and denominator."""

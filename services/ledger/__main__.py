@@ -43,9 +43,7 @@ def _api(context: Context[ServiceSettings]) -> Api:
 
 
 def _jobs(context: Context[ServiceSettings]) -> Sequence[Job]:
-    settle = SettleDue(
-        database=context.database, ledger=Ledger(canonical), books=PostgresBooks, clock=context.clock
-    )
+    settle = SettleDue(database=context.database, ledger=Ledger(canonical), books=PostgresBooks, clock=context.clock)
     return [Job("settle_due", SETTLE_EVERY_SECONDS, settle)]
 
 

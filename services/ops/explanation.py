@@ -55,9 +55,8 @@ def _fact(entry: Json, *, later: bool = False) -> Iterator[str]:
 
 
 def _award(award: Json) -> Iterator[str]:
-    cap = award.get("cap")
-    full = cap and award["points"] < award["uncapped"]
-    capped = f", capped from {award['uncapped']} ({cap['used']} of {cap['limit']} were used)" if full else ""
+    cap = award.get("cap") if award["points"] < award["uncapped"] else None
+    capped = f", capped from {award['uncapped']} ({cap['used']} of {cap['limit']} were used)" if cap else ""
     yield f"    rule [bold]{award['rule']}[/] gave {award['points']} {award['unit']}{capped} into {award['lot']}"
     shares = ", ".join(f"line {line}: {_ratio(points, award['over'])}" for line, points in award["lines"][:6])
     if shares:

@@ -62,7 +62,7 @@ def every_kind() -> tuple[list[Fact], AccountState]:
         status,
         purchase(COFFEE, CAKE, GIFT_CARD, line(99, number=4, category=None), sequence=1, time_zone="Asia/Tokyo"),
         purchase(line(333), sequence=2, partner="cinema", tenders=(Tender("points", 33, 'r"1\\'), Tender("card", 300))),
-        activity("review", reference="影院 é\u2028\"\\"),
+        activity("review", reference='影院 é\u2028"\\'),
         Settle(clock=local(2026, 5, 1) + timedelta(microseconds=5)),
         Settle(clock=local(2027, 5, 1)),
     )
