@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Runs a command's work; what the person at the terminal can mend is said in one line and ends with exit code 2."""
+    # The client tells every attempt; the person is told once, by the sentence below.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(work)
     except SettingsError as error:
@@ -28,13 +31,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except HaltError as error:
         _refuse(f"{error.what}: {error.remedy}")
     except Transient as error:
-        _refuse(f"Kafka does not answer: {error}")
+        where = settings().kafka
+        _refuse(f"Kafka does not answer at {where} ({error}): start `loyalty up` here, or set LOYALTY_KAFKA")
     except Exception as error:
         if sqlstate(error) in _UNMIGRATED_STATES:
             _refuse("this database is not migrated: run `loyalty migrate`")
         if sqlstate(error) is None and not is_transient(error):
             raise
-        _refuse(f"the database of LOYALTY_DATABASE_URL refuses: {describe(error)}")
+        _refuse(f"no database ({describe(error)}): start `loyalty up` here, or set LOYALTY_DATABASE_URL")
 
 
 def settings() -> ServiceSettings:

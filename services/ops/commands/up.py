@@ -104,6 +104,8 @@ class ConsoleProgress:
         self._line(f"  PostgreSQL  {stack.database_url}")
         for name, service in stack.services.items():
             self._line(f"  {name:<11} {service.url}")
+        if stack.mailbox is not None:
+            self._line(f"  mail        kept in {stack.mail_directory}, none leaves this machine")
         self._line(f"  API key     {stack.api_key}")
         self._line(f"Other commands, in another terminal: source {shlex.quote(str(stack.environment_file))}")
         self._line("Ctrl-C stops everything; the data stay.")

@@ -49,10 +49,6 @@ class LocalKafka:
         self._children.clear()
         await asyncio.gather(*(stop(child, timeout_seconds=STOP_TIMEOUT_SECONDS) for child in children))
 
-    async def start_node(self, node: int) -> None:
-        await self._spawn(node)
-        await self._wait_until_ready(node)
-
     async def kill_node(self, node: int) -> None:
         """As a power cut would: no clean shutdown, no goodbye to the others."""
         await stop(self._children.pop(node), with_signal=signal.SIGKILL, timeout_seconds=STOP_TIMEOUT_SECONDS)

@@ -70,6 +70,11 @@ class LocalStack:
         """Shell lines with every address and key, there as long as the stack runs."""
         return self._state / "env"
 
+    @property
+    def mail_directory(self) -> Path:
+        """Where `watch` keeps what the mailbox received."""
+        return self._state / "mail"
+
     def url(self, service: str) -> str:
         return self.services[service].url
 
@@ -93,7 +98,7 @@ class LocalStack:
         while True:
             mails = self.mailbox.received if self.mailbox else []
             for number, mail in enumerate(mails[shown:], start=shown + 1):
-                self._progress.note(f"mail kept in {keep(mail, number, self._state / 'mail')}: {mail.subject}")
+                self._progress.note(f"mail kept in {keep(mail, number, self.mail_directory)}: {mail.subject}")
             shown = len(mails)
             for server in (self._broker, self._database):
                 for name in server.exited() if server else ():
