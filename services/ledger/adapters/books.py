@@ -65,7 +65,7 @@ class PostgresBooks:
         connection = await self._uow.driver()
         await connection.execute(INSERT_MISSING, ids)
         rows = await connection.fetch(LOCK_ACCOUNTS, ids)
-        return {MemberId(member): _account(member, head, state, due) for member, _, head, state, due in rows}
+        return {MemberId(member): account_of(member, head, state, due) for member, _, head, state, due in rows}
 
     async def recorded(self, causes: Sequence[tuple[MemberId, EventId]]) -> dict[tuple[MemberId, EventId], str]:
         """The causes that already are in the stream, with the fingerprint of what they caused."""
@@ -125,7 +125,7 @@ class PostgresBooks:
             await connection.execute(DROP_DUE, [a.state.member_id for a in moved if a.due_at is None])
 
 
-def _account(member: str, head: bytes | None, state: bytes | None, due_at: datetime | None) -> Account:
+def account_of(member: str, head: bytes | None, state: bytes | None, due_at: datetime | None) -> Account:
     if head is None or state is None:
         return Account.new(MemberId(member))
     return Account(state=decode_state(state), chain_head=head, due_at=due_at, saved_due_at=due_at)

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.ledger.adapters.canonical_json import Json, write_canonically
 from services.ledger.adapters.canonical_purchase import award_fields, purchase_text
+from services.ledger.adapters.canonical_spending import cancelled, cancelled_fields, redeemed, redeemed_fields
 from services.ledger.adapters.canonical_state import decode_state, encode_books, encode_state
 from services.ledger.domain.facts import (
     ActivityRecorded,
@@ -21,7 +22,9 @@ from services.ledger.domain.facts import (
     MemberStatusApplied,
     PointsActivated,
     PointsExpired,
+    PointsRedeemed,
     PurchaseRecorded,
+    RedemptionCancelled,
     SourcePosition,
     Tender,
     TierApplied,
@@ -98,8 +101,7 @@ def _header_fields(fact: Fact) -> Json:
         ],
         "occurred_at": instant_text(cause.occurred_at),
         "part": cause.part,
-        "position": position
-        and {"offset": position.offset, "partition": position.partition, "topic": position.topic},
+        "position": position and {"offset": position.offset, "partition": position.partition, "topic": position.topic},
         "recorded_at": instant_text(cause.recorded_at),
         "type": fact.TYPE,
     }
@@ -212,6 +214,8 @@ _FIELDS: Mapping[type[Fact], Callable[[Any], Json]] = {
     PointsActivated: _lot_fields,
     TierApplied: _tier_fields,
     MemberStatusApplied: _status_fields,
+    PointsRedeemed: redeemed_fields,
+    RedemptionCancelled: cancelled_fields,
 }
 _READERS: Mapping[str, Callable[[Json, Cause, tuple[Move, ...]], Fact]] = {
     PurchaseRecorded.TYPE: _purchase,
@@ -226,4 +230,6 @@ _READERS: Mapping[str, Callable[[Json, Cause, tuple[Move, ...]], Fact]] = {
     MemberStatusApplied.TYPE: lambda document, cause, moves: MemberStatusApplied(
         cause, moves, document["status"], document["version"]
     ),
+    PointsRedeemed.TYPE: redeemed,
+    RedemptionCancelled.TYPE: cancelled,
 }

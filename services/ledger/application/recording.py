@@ -101,6 +101,14 @@ class Ledger:
         await self._write(books, entries, touched)
         return len(entries)
 
+    async def enact(
+        self, books: Books, account: Account, command: Command, versions: Sequence[Rules]
+    ) -> tuple[Fact, ...]:
+        """Decides one command on an account that is open, at once, and writes its facts; a refusal writes nothing."""
+        facts = decide(account.state, command, versions)
+        await self._write(books, self._enter(account, facts), {account.state.member_id: account})
+        return facts
+
     async def settle_due(self, books: Books, now: datetime) -> int:
         """Records what activation and expiry have already done to the accounts that are due; returns how many."""
         accounts = await books.open(await books.due_members(now, SETTLE_BATCH))
@@ -109,8 +117,11 @@ class Ledger:
         return len(accounts)
 
     def _decide(self, account: Account, command: Command, versions: Sequence[Rules]) -> list[Entry]:
+        return self._enter(account, decide(account.state, command, versions))
+
+    def _enter(self, account: Account, facts: Sequence[Fact]) -> list[Entry]:
         entries = []
-        for fact in decide(account.state, command, versions):
+        for fact in facts:
             account.state = evolve(account.state, fact)
             entries.append(self._entry(account, fact))
         account.due_at = next_due(account.state)

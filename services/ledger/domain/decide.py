@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
-from services.ledger.domain.commands import ApplyStatus, ApplyTier, Command, RecordActivity, RecordPurchase, Settle
+from services.ledger.domain.commands import (
+    ApplyStatus,
+    ApplyTier,
+    CancelRedemption,
+    Command,
+    RecordActivity,
+    RecordPurchase,
+    RedeemPoints,
+    Settle,
+)
 from services.ledger.domain.earning import (
     Allowance,
     Eligible,
@@ -26,6 +35,7 @@ from services.ledger.domain.facts import (
 from services.ledger.domain.instants import in_utc
 from services.ledger.domain.lots import lot_terms
 from services.ledger.domain.moves import Bucket, Move
+from services.ledger.domain.redemption import cancel_redemption, redeem_points
 from services.ledger.domain.rules import Rules, rules_in_force
 from services.ledger.domain.settle import due_facts, expiry, now_of
 from services.ledger.domain.state import AccountState
@@ -51,7 +61,8 @@ def decide(state: AccountState, command: Command, versions: Sequence[Rules]) -> 
     """The facts that a command leaves, in stream order; () when it changes nothing.
 
     What is due is settled first. The rules are those in force at `occurred_at`, the tier the one known for that
-    instant. Raises NoProgrammeKnown, TierNumberGapError; that the event is new is the caller's to know (`arrivals`).
+    instant. Raises NoProgrammeKnown, TierNumberGapError, and refusals of what a till asks for; that the event is new is
+    the caller's to know (`arrivals`).
     """
     match command:
         case RecordPurchase():
@@ -64,6 +75,10 @@ def decide(state: AccountState, command: Command, versions: Sequence[Rules]) -> 
             return _apply_status(state, command)
         case Settle():
             return due_facts(state, now_of(state, command.clock))
+        case RedeemPoints():
+            return redeem_points(state, command, versions)
+        case CancelRedemption():
+            return cancel_redemption(state, command)
         case _:
             assert_never(command)
 
