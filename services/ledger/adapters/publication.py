@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.base import rfc3339
+from schemas.points import points_type
 from services.ledger.adapters.books import POINTS_TOPIC
 from services.runtime.kafka.relay import StoredOutboxRow
 from services.runtime.ports import Message, Record
@@ -54,7 +55,7 @@ def _headers(row: StoredOutboxRow, fact_type: str, occurred_at: datetime, entry_
         "ce_specversion": "1.0",
         "ce_id": f"{row.key}/{row.ref}",
         "ce_source": "ledger",
-        "ce_type": f"loyalty.points.{fact_type}.v1",
+        "ce_type": points_type(fact_type),
         "ce_time": rfc3339(occurred_at),
         "content-type": "application/json",
         "member_seq": row.ref,
