@@ -119,11 +119,13 @@ async def test_a_sale_too_far_ahead_is_refused_and_one_that_cannot_be_read_becom
     ahead["occurred_at"] = (datetime.fromisoformat(ahead["occurred_at"]) + timedelta(minutes=11)).isoformat()
     refused = await line.http.post(f"{line.stack.url('ingest')}/v1/checkouts", json=ahead)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/occurred_at")
-    await line.send(Message("checkouts", "pos.acme/0457/03", json.dumps(ahead).encode(), {}))
     card = new_card()
     member = await line.register(card)
-    await line.sell(line.checkout(card, 5 * YUAN))
+    key, behind = "pos.acme/0457/03", line.checkout(card, 5 * YUAN)
+    await line.send(*(Message("checkouts", key, json.dumps(each).encode(), {}) for each in (ahead, behind)))
     await line.until_points(member, 5)
+    dead = await line.query("SELECT code, pointer FROM ingest.dead_letter WHERE key = :key", key=key)
+    assert dead == [("occurred_in_future", "/occurred_at")]
 
 
 async def test_nothing_personal_leaves_the_door(line: Line) -> None:

@@ -16,12 +16,14 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from services.ops.stack.local import LocalStack, StackOptions
 from services.runtime.kafka.producer import KafkaPublisher
 from services.runtime.kafka.reader import read_topic
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.ports import Message, Record
+from services.runtime.postgres.engine import create_engine
 from tests.support.programmes import EXAMPLE
 
 ROOT = Path(__file__).parents[2]
@@ -170,6 +172,15 @@ class Line:
             while (answer := await ask()) is None:
                 await asyncio.sleep(LOOK_SECONDS)
         return answer
+
+    async def query(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Where a state has no path: as the owner of the database, in any schema."""
+        engine = create_engine(self.stack.database_url, role=None, schema="public", pool_size=1)
+        try:
+            async with engine.connect() as connection:
+                return [tuple(row) for row in await connection.execute(text(sql), parameters)]
+        finally:
+            await engine.dispose()
 
     async def loyalty(self, *arguments: str) -> dict[str, Any]:
         """A command with --json, which must end well."""

@@ -1,5 +1,6 @@
 """The real process killed at its worst moments: every purchase counts once, every fact is published in order."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -50,6 +51,20 @@ async def test_killed_after_a_commit_with_more_to_come(ledger: LedgerService, da
         await kill(victim, ledger.running.context.kafka)
     assert await ledger.entries() > 300
     await assert_a_successor_records_each_once(ledger, 600)
+
+
+async def test_a_process_told_to_stop_ends_well_and_hands_over_at_once(
+    ledger: LedgerService, database_url: str
+) -> None:
+    await ledger.running.send(programme(), *sales(300))
+    async with ledger_process(ledger, "consume", database_url=database_url) as first:
+        await ledger.until_recorded(1)
+        await ledger.running.send(*sales(300))
+        first.terminate()
+        assert await asyncio.to_thread(first.wait) == 0
+    # Well before the session of one that left without a word would have run out.
+    async with asyncio.timeout(20):
+        await assert_a_successor_records_each_once(ledger, 600)
 
 
 async def test_a_relay_killed_between_its_commit_and_its_delete_repeats_one_batch(

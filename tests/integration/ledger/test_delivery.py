@@ -63,6 +63,25 @@ async def test_another_content_under_a_known_id_stops_its_partition_and_no_other
     assert await ledger.offence() is None
 
 
+async def test_what_cannot_be_decided_stops_its_partition_with_the_cause(ledger: LedgerService) -> None:
+    buyer, climber = new_member(), new_member()
+    await ledger.running.send(
+        programme(),
+        purchase(buyer),
+        purchase(buyer, kind="return"),
+        tier_change(climber, "silver", since=local(2026, 2, 1)),
+        tier_change(climber, "gold", since=local(2026, 3, 1), number=3),
+        review(buyer),
+    )
+    async with ledger.running.working():
+        undecided = await ledger.until_partition("purchases", "stopped")
+        gap = await ledger.until_partition("tiers", "stopped")
+        await ledger.until_recorded(3)
+    assert "only sales are adjudicated" in (undecided.cause or "")
+    assert "expected tier change 2, found 3" in (gap.cause or "")
+    assert await ledger.offence() is None
+
+
 async def test_purchases_wait_visibly_for_a_programme_and_tiers_do_not(ledger: LedgerService) -> None:
     buyer, climber = new_member(), new_member()
     await ledger.running.send(purchase(buyer), tier_change(climber, "gold", since=local(2026, 2, 1)))
