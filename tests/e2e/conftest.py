@@ -19,9 +19,7 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def line(
-    kafka: str, database_server: str, database_template: str, state_dir: Path
-) -> AsyncIterator[Line]:
+async def line(kafka: str, database_server: str, database_template: str, state_dir: Path) -> AsyncIterator[Line]:
     """Programme published, nobody registered."""
     prefix = new_prefix()
     started: asyncio.Future[Line] = asyncio.get_running_loop().create_future()

@@ -98,8 +98,7 @@ def _header_fields(fact: Fact) -> Json:
         ],
         "occurred_at": instant_text(cause.occurred_at),
         "part": cause.part,
-        "position": position
-        and {"offset": position.offset, "partition": position.partition, "topic": position.topic},
+        "position": position and {"offset": position.offset, "partition": position.partition, "topic": position.topic},
         "recorded_at": instant_text(cause.recorded_at),
         "type": fact.TYPE,
     }

@@ -51,9 +51,7 @@ READ = [require("points:read")]
 class LedgerRoutes:
     """One method per path; every answer comes from one connection of the service's own database."""
 
-    def __init__(
-        self, *, database: Database, archive: Callable[[AsyncConnection], Archive], clock: Clock
-    ) -> None:
+    def __init__(self, *, database: Database, archive: Callable[[AsyncConnection], Archive], clock: Clock) -> None:
         self._database = database
         self._archive = archive
         self._clock = clock
@@ -72,9 +70,7 @@ class LedgerRoutes:
             if at is None and known_at is None:
                 now = view(state, self._clock())
                 units = {unit: unit_answer(each) for unit, each in now.units.items()}
-                return BalancesAnswer(
-                    member_id=member, at=rfc3339(now.at), member_seq=state.member_seq, units=units
-                )
+                return BalancesAnswer(member_id=member, at=rfc3339(now.at), member_seq=state.member_seq, units=units)
             return await self._balances_as_of(archive, member, at, known_at)
 
     async def _balances_as_of(
@@ -120,9 +116,7 @@ class LedgerRoutes:
         )
 
 
-def build_router(
-    *, database: Database, archive: Callable[[AsyncConnection], Archive], clock: Clock
-) -> APIRouter:
+def build_router(*, database: Database, archive: Callable[[AsyncConnection], Archive], clock: Clock) -> APIRouter:
     routes = LedgerRoutes(database=database, archive=archive, clock=clock)
     router = APIRouter(prefix="/v1", tags=["ledger"], dependencies=READ)
     router.add_api_route("/members/{member_id}/balances", routes.balances, methods=["GET"])
