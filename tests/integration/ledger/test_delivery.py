@@ -126,9 +126,7 @@ async def test_two_owners_that_share_and_part_under_load_lose_and_repeat_nothing
     await ledger.running.send(programme())
     async with AsyncExitStack() as other, ledger.running.working():
         second = await other.enter_async_context(
-            ledger_service(
-                database_url=database_url, keys=tmp_path, kafka=kafka.bootstrap, topic_prefix=kafka.prefix
-            )
+            ledger_service(database_url=database_url, keys=tmp_path, kafka=kafka.bootstrap, topic_prefix=kafka.prefix)
         )
         for part in range(3):
             await ledger.running.send(*sales[part * 400 : part * 400 + 300])
