@@ -5,8 +5,10 @@ import uuid
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
+from services.ledger.application.recording import ConflictingEventError
 from tests.support.ledger import (
     LedgerService,
     id_of,
@@ -39,6 +41,21 @@ async def test_a_purchase_counts_once_in_one_batch_in_two_and_when_its_topic_is_
         await ledger.until_recorded(2)
     assert (await ledger.points(member))["available"] == 15
     assert await ledger.offence() is None
+
+
+async def test_one_event_twice_in_a_batch_is_decided_once(books: LedgerService) -> None:
+    member = new_member()
+    sale, checked_in = purchase(member), review(member)
+    await books.record(sale, sale, checked_in, checked_in)
+    assert await books.entries() == 2
+
+
+async def test_two_contents_of_one_event_in_a_batch_leave_nothing(books: LedgerService) -> None:
+    member = new_member()
+    sale = purchase(member)
+    with pytest.raises(ConflictingEventError):
+        await books.record(sale, purchase(member, event_id=id_of(sale), fingerprint="c" * 64))
+    assert await books.entries() == 0
 
 
 async def test_another_content_under_a_known_id_stops_its_partition_and_no_other(ledger: LedgerService) -> None:
