@@ -3,13 +3,16 @@
 import asyncio
 import uuid
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from services.ledger.application.recording import ConflictingEventError
+from services.runtime.errors import NotReady
 from tests.support.ledger import (
+    WEDNESDAY,
     LedgerService,
     id_of,
     ledger_service,
@@ -112,6 +115,15 @@ async def test_purchases_wait_visibly_for_a_programme_and_tiers_do_not(ledger: L
     assert (await ledger.points(buyer))["available"] == 10
 
 
+async def test_a_programme_whose_end_was_not_confirmed_lately_is_no_ground_for_a_decision(books: LedgerService) -> None:
+    books.clock.now = WEDNESDAY + timedelta(minutes=5)
+    await books.record(purchase(new_member()))
+    books.clock.now += timedelta(seconds=1)
+    with pytest.raises(NotReady, match="not confirmed lately"):
+        await books.record(purchase(new_member()))
+    assert await books.entries() == 1
+
+
 async def test_the_first_facts_of_a_member_may_come_from_three_topics_at_once(ledger: LedgerService) -> None:
     members = [new_member() for _ in range(20)]
     await ledger.running.send(programme())
@@ -157,6 +169,21 @@ async def test_two_owners_that_share_and_part_under_load_lose_and_repeat_nothing
     for member in members[:3]:
         assert (await ledger.points(member))["available"] == 30
     assert await ledger.offence() is None
+
+
+async def test_the_job_and_purchases_may_settle_the_same_accounts_at_once(books: LedgerService) -> None:
+    members = [new_member() for _ in range(60)]
+    await books.record(*(purchase(member, 1000) for member in members))
+    books.clock.now = local(2027, 5, 1)
+    await books.record(programme())
+    later = [purchase(member, 500, at=local(2027, 4, 30)) for member in members]
+    await asyncio.gather(books.settle(), books.record(*later[:40]), books.settle(), books.record(*later[20:]))
+    assert await books.settle() == 0
+    assert await books.entries() == 180
+    for member in members[::20]:
+        points = await books.points(member)
+        assert (points["available"], points["expired"]) == (5, 10)
+    assert await books.offence() is None
 
 
 async def shares(ledger: LedgerService) -> bool:
