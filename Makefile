@@ -25,8 +25,9 @@ up: providers ## Kafka, PostgreSQL and every service here until Ctrl-C
 test: lint providers ## lint, then every test on a real broker and a real database; ARGS="-k fence"
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
-lint: $(READY) ## ruff, mypy --strict, who may import whom
+lint: $(READY) ## ruff, format, mypy --strict, who may import whom
 	@$(BIN)/ruff check --quiet services schemas tests
+	@$(BIN)/ruff format --check --quiet services schemas tests
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 	@echo 'lint: ruff, mypy and import rules hold'

@@ -84,8 +84,7 @@ def consumed_topics(services: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Topics that any of the services reads, each with those that do."""
     table = yaml.safe_load((files("schemas") / "topics.yaml").read_text())["topics"]
     readers = {topic: tuple(name for name in row["consumers"] if name in services) for topic, row in table.items()}
-    # Ingest reads `outcomes` only when it rebuilds itself.
-    return {topic: names for topic, names in readers.items() if names and topic != "outcomes"}
+    return {topic: names for topic, names in readers.items() if names}
 
 
 def _of_service(

@@ -84,8 +84,9 @@ def test_a_checkout_of_another_shape_is_refused_by_the_schema_too(bad: Bad) -> N
     assert not _validator(_contract("checkouts.checkout.v1")).is_valid(bad.checkout)
 
 
-def test_an_editor_has_nothing_against_the_example_programme() -> None:
-    document = read_written(EXAMPLE.read_bytes(), is_json=False).data
+@pytest.mark.parametrize("programme", sorted(EXAMPLE.parent.glob("*.yaml")), ids=lambda path: path.stem)
+def test_an_editor_has_nothing_against_a_programme_that_comes_with_the_code(programme: Path) -> None:
+    document = read_written(programme.read_bytes(), is_json=False).data
     assert [error.message for error in _validator(_contract(DOCUMENT)).iter_errors(document)] == []
 
 

@@ -154,5 +154,3 @@ async def _relayed(database: Database, up_to: int) -> None:
             f"the outbox still holds facts of this snapshot after {RELAY_WAIT_SECONDS_MAX:.0f} s: "
             "is the ledger's relay running? `loyalty lag` tells"
         ) from None
-
-

@@ -7,10 +7,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.base import rfc3339
+from schemas.base import Instant, rfc3339
 from services.ledger.api.answers import (
     BalancesAnswer,
     EntriesAnswer,
@@ -45,15 +44,14 @@ REFUSALS: Mapping[type[Exception], RefusalMapping] = MappingProxyType(
         UnknownEvent: RefusalMapping(status=404, code="event_unknown"),
     }
 )
+MEMBER_SEQ_MAX = 2**53 - 1
 READ = [require("points:read")]
 
 
 class LedgerRoutes:
     """One method per path; every answer comes from one connection of the service's own database."""
 
-    def __init__(
-        self, *, database: Database, archive: Callable[[AsyncConnection], Archive], clock: Clock
-    ) -> None:
+    def __init__(self, *, database: Database, archive: Callable[[AsyncConnection], Archive], clock: Clock) -> None:
         self._database = database
         self._archive = archive
         self._clock = clock
@@ -61,8 +59,8 @@ class LedgerRoutes:
     async def balances(
         self,
         member_id: UUID,
-        at: Annotated[AwareDatetime | None, Query(description="event time: how it was then")] = None,
-        known_at: Annotated[AwareDatetime | None, Query(description="by what was recorded then")] = None,
+        at: Annotated[Instant | None, Query(description="event time: how it was then")] = None,
+        known_at: Annotated[Instant | None, Query(description="by what was recorded then")] = None,
     ) -> BalancesAnswer:
         """What a member has, settled to now; or how it was at `at`, by what was known at `known_at`."""
         member = MemberId(str(member_id))
@@ -72,9 +70,7 @@ class LedgerRoutes:
             if at is None and known_at is None:
                 now = view(state, self._clock())
                 units = {unit: unit_answer(each) for unit, each in now.units.items()}
-                return BalancesAnswer(
-                    member_id=member, at=rfc3339(now.at), member_seq=state.member_seq, units=units
-                )
+                return BalancesAnswer(member_id=member, at=rfc3339(now.at), member_seq=state.member_seq, units=units)
             return await self._balances_as_of(archive, member, at, known_at)
 
     async def _balances_as_of(
@@ -97,7 +93,7 @@ class LedgerRoutes:
     async def entries(
         self,
         member_id: UUID,
-        cursor: Annotated[int, Query(ge=0, description="the `next` of the page before")] = 0,
+        cursor: Annotated[int, Query(ge=0, le=MEMBER_SEQ_MAX, description="the `next` of the page before")] = 0,
         limit: Annotated[int, Query(ge=1, le=ENTRIES_PAGE_MAX)] = ENTRIES_PAGE,
     ) -> EntriesAnswer:
         """The member's stream, oldest first, as stored and published."""
@@ -120,9 +116,7 @@ class LedgerRoutes:
         )
 
 
-def build_router(
-    *, database: Database, archive: Callable[[AsyncConnection], Archive], clock: Clock
-) -> APIRouter:
+def build_router(*, database: Database, archive: Callable[[AsyncConnection], Archive], clock: Clock) -> APIRouter:
     routes = LedgerRoutes(database=database, archive=archive, clock=clock)
     router = APIRouter(prefix="/v1", tags=["ledger"], dependencies=READ)
     router.add_api_route("/members/{member_id}/balances", routes.balances, methods=["GET"])

@@ -98,9 +98,7 @@ class Comparison:
         return self.difference is None and self.digest_live == self.digest_rebuilt
 
 
-def compare(
-    live: Mapping[MemberId, Fingerprint], rebuilt: Mapping[MemberId, Fingerprint], *, facts: int
-) -> Comparison:
+def compare(live: Mapping[MemberId, Fingerprint], rebuilt: Mapping[MemberId, Fingerprint], *, facts: int) -> Comparison:
     """Both sides must have been folded to the same numbers."""
     return Comparison(
         members=len(live),

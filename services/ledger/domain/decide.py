@@ -177,9 +177,7 @@ def _by_fate(awards: Sequence[Award], now: datetime) -> tuple[Mapping[str, int],
     return given, past
 
 
-def _credit(
-    state: AccountState, given: Mapping[str, int], past: Mapping[str, int], now: datetime
-) -> tuple[Move, ...]:
+def _credit(state: AccountState, given: Mapping[str, int], past: Mapping[str, int], now: datetime) -> tuple[Move, ...]:
     moves: list[Move] = []
     repaid: dict[str, int] = {}
     for lot, points in given.items():

@@ -93,9 +93,7 @@ def adjudicate(
     return eligible, _awards(rules, claims, local, allowance)
 
 
-def adjudicate_activity(
-    rules: Rules, activity: str, occurred_at: datetime, allowance: Allowance
-) -> tuple[Award, ...]:
+def adjudicate_activity(rules: Rules, activity: str, occurred_at: datetime, allowance: Allowance) -> tuple[Award, ...]:
     """What an activity earns: the rules that name it, where they give a fixed number."""
     local = occurred_at.astimezone(rules.zone)
     occasion = Occasion(None, None, None, allowance.tier, local, local)
@@ -138,9 +136,7 @@ def _sold(rules: Rules, basket: Basket, eligible: Eligible) -> list[_Sold]:
     ]
 
 
-def _claim(
-    rule: Rule, basket: Basket, eligible: Eligible, sold: Sequence[_Sold], tier: str | None
-) -> _Claim | None:
+def _claim(rule: Rule, basket: Basket, eligible: Eligible, sold: Sequence[_Sold], tier: str | None) -> _Claim | None:
     when = rule.when
     if when.minimum_minor is not None and sum(eligible.lines) < when.minimum_minor * eligible.over:
         return None

@@ -1,43 +1,10 @@
-"""What must always hold of a stream and of the books, checked from the outside."""
+"""What must always hold of the books, checked from the outside."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import fields
 
-from services.ledger.domain.evolve import BrokenInvariantError, evolve
-from services.ledger.domain.facts import Fact
-from services.ledger.domain.ids import MemberId
 from services.ledger.domain.moves import SOURCES, Bucket
-from services.ledger.domain.state import AccountState, Balance, new_account
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """The first number of a member's stream at which something does not hold."""
-
-    member_id: MemberId
-    member_seq: int
-    detail: str
-
-
-def first_fault(member_id: MemberId, numbered: Iterable[tuple[int, Fact]]) -> Fault | None:
-    """Folds a stream from its beginning: gaps, a cause recorded twice, buckets below zero, units out of balance."""
-    state = new_account(member_id)
-    causes: set[tuple[str, int]] = set()
-    for number, fact in numbered:
-        expected = state.member_seq + 1
-        if number != expected:
-            return Fault(member_id, number, f"expected number {expected}, found {number}")
-        cause = (fact.cause.event_id, fact.cause.part)
-        if cause in causes:
-            return Fault(member_id, number, f"event {cause[0]} part {cause[1]} is recorded twice")
-        causes.add(cause)
-        try:
-            state = evolve(state, fact)
-        except BrokenInvariantError as broken:
-            return Fault(member_id, number, str(broken))
-        if imbalance := first_imbalance(state):
-            return Fault(member_id, number, imbalance)
-    return None
+from services.ledger.domain.state import AccountState, Balance
 
 
 def first_imbalance(state: AccountState) -> str | None:
@@ -65,16 +32,6 @@ def first_difference(cached: AccountState, folded: AccountState) -> str | None:
         if was != should_be:
             return f"{field.name}: the cache has {was}, the facts say {should_be}"
     return None
-
-
-def totals(states: Iterable[AccountState]) -> Mapping[str, Balance]:
-    """All buckets per unit over the ledger."""
-    sums: dict[str, list[int]] = {}
-    for state in states:
-        for unit, balance in state.units.items():
-            known = sums.get(unit, [0] * len(Bucket))
-            sums[unit] = [total + points for total, points in zip(known, balance.buckets(), strict=True)]
-    return {unit: Balance(*buckets) for unit, buckets in sorted(sums.items())}
 
 
 def first_leak(sums: Mapping[str, Balance]) -> str | None:

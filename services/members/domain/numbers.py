@@ -10,10 +10,6 @@ def member_number(drawn: int) -> str:
     return body + str(_check_digit(body))
 
 
-def is_member_number(text: str) -> bool:
-    return len(text) == NUMBER_DIGITS and text.isascii() and text.isdigit() and text[-1] == str(_check_digit(text[:-1]))
-
-
 def _check_digit(body: str) -> int:
     doubled = (int(digit) * (2 - place % 2) for place, digit in enumerate(reversed(body)))
     return -sum(value // 10 + value % 10 for value in doubled) % 10

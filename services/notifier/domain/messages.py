@@ -14,7 +14,6 @@ Channel = Literal["email", "sms", "webhook", "app"]
 Purpose = Literal["marketing", "service"]
 
 REFUSED = "provider_refused"
-ENDS: frozenset[Fate] = frozenset({"sent", "maybe_sent", "suppressed", "missed"})
 _MAY_FOLLOW: dict[Fate | None, frozenset[Fate]] = {
     None: frozenset({"planned", "suppressed", "missed"}),
     "planned": frozenset({"submitting", "suppressed", "missed"}),

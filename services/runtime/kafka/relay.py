@@ -88,13 +88,8 @@ class Relay:
         self._options = options or RelayOptions()
         self._metrics = metrics or NoMetrics()
         self._owner = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-        self._nudged = asyncio.Event()
         self._failures = 0
         self._renew_lease_at = 0.0
-
-    def nudge(self) -> None:
-        """Rows have just been committed in this process: look at once instead of at the next poll."""
-        self._nudged.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ends after the running batch when `stop` is set; errors of broker and database are waited out."""
@@ -120,7 +115,7 @@ class Relay:
                 if await self._publish_batch(producer):
                     idle = self._options.idle_pause_seconds_min
                     continue
-                await self._rest(idle)
+                await asyncio.sleep(idle)
                 idle = min(self._options.idle_pause_seconds_max, idle * 1.5)
 
     async def _publish_batch(self, producer: AIOKafkaProducer) -> bool:
@@ -194,11 +189,6 @@ class Relay:
         _log.warning("relay_interrupted", service=self._service, shard=self._shard, cause=describe(error))
         seconds = self._options.backoff_seconds_min * 2 ** min(self._failures, 16)
         await _pause(stop, min(self._options.backoff_seconds_max, seconds))
-
-    async def _rest(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._nudged.wait(), seconds)
-        self._nudged.clear()
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """The real process killed at its worst moments: every purchase counts once, every fact is published in order."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -52,6 +53,20 @@ async def test_killed_after_a_commit_with_more_to_come(ledger: LedgerService, da
     await assert_a_successor_records_each_once(ledger, 600)
 
 
+async def test_a_process_told_to_stop_ends_well_and_hands_over_at_once(
+    ledger: LedgerService, database_url: str
+) -> None:
+    await ledger.running.send(programme(), *sales(300))
+    async with ledger_process(ledger, "consume", database_url=database_url) as first:
+        await ledger.until_recorded(1)
+        await ledger.running.send(*sales(300))
+        first.terminate()
+        assert await asyncio.to_thread(first.wait) == 0
+    # Well before the session of one that left without a word would have run out.
+    async with asyncio.timeout(20):
+        await assert_a_successor_records_each_once(ledger, 600)
+
+
 async def test_a_relay_killed_between_its_commit_and_its_delete_repeats_one_batch(
     ledger: LedgerService, database_url: str
 ) -> None:
@@ -76,15 +91,16 @@ async def test_a_relay_killed_between_its_commit_and_its_delete_repeats_one_batc
 
 
 async def test_a_process_on_an_emptied_database_answers_nothing_and_says_what_to_do(
-    ledger: LedgerService, database_server: str, database_template: str
+    ledger: LedgerService, database_server: str, database_template: str, tmp_path: Path
 ) -> None:
-    await ledger.record(programme())
-    await ledger.record(*sales(20))
+    await ledger.running.send(programme(), *sales(20))
     async with ledger.running.working():
+        await ledger.until_recorded(20)
         await ledger.until_outbox_is_empty()
     (port,) = free_ports(1)
     async with (
         fresh_database(database_server, database_template) as emptied,
+        ledger_service(database_url=emptied, keys=tmp_path) as lost,
         ledger_process(ledger, database_url=emptied, port=port),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
@@ -92,6 +108,8 @@ async def test_a_process_on_an_emptied_database_answers_nothing_and_says_what_to
         refused = await client.get(f"/v1/members/{MEMBERS[0]}/balances")
         assert (refused.status_code, refused.json()["code"]) == (503, "not_ready")
         assert "this database is behind its topic `points`" in refused.json()["detail"]
+        # Every purchase still stands in its topic, and none of them was decided a second time.
+        assert (await lost.entries(), await lost.query("SELECT 1 FROM checkpoint")) == (0, [])
 
 
 def sales(count: int) -> list[Message]:

@@ -3,11 +3,16 @@
 import asyncio
 import uuid
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
+from services.ledger.application.recording import ConflictingEventError
+from services.runtime.errors import NotReady
 from tests.support.ledger import (
+    WEDNESDAY,
     LedgerService,
     id_of,
     ledger_service,
@@ -41,6 +46,21 @@ async def test_a_purchase_counts_once_in_one_batch_in_two_and_when_its_topic_is_
     assert await ledger.offence() is None
 
 
+async def test_one_event_twice_in_a_batch_is_decided_once(books: LedgerService) -> None:
+    member = new_member()
+    sale, checked_in = purchase(member), review(member)
+    await books.record(sale, sale, checked_in, checked_in)
+    assert await books.entries() == 2
+
+
+async def test_two_contents_of_one_event_in_a_batch_leave_nothing(books: LedgerService) -> None:
+    member = new_member()
+    sale = purchase(member)
+    with pytest.raises(ConflictingEventError):
+        await books.record(sale, purchase(member, event_id=id_of(sale), fingerprint="c" * 64))
+    assert await books.entries() == 0
+
+
 async def test_another_content_under_a_known_id_stops_its_partition_and_no_other(ledger: LedgerService) -> None:
     members = [new_member() for _ in range(8)]
     first = [purchase(member) for member in members]
@@ -63,6 +83,25 @@ async def test_another_content_under_a_known_id_stops_its_partition_and_no_other
     assert await ledger.offence() is None
 
 
+async def test_what_cannot_be_decided_stops_its_partition_with_the_cause(ledger: LedgerService) -> None:
+    buyer, climber = new_member(), new_member()
+    await ledger.running.send(
+        programme(),
+        purchase(buyer),
+        purchase(buyer, kind="return"),
+        tier_change(climber, "silver", since=local(2026, 2, 1)),
+        tier_change(climber, "gold", since=local(2026, 3, 1), number=3),
+        review(buyer),
+    )
+    async with ledger.running.working():
+        undecided = await ledger.until_partition("purchases", "stopped")
+        gap = await ledger.until_partition("tiers", "stopped")
+        await ledger.until_recorded(3)
+    assert "only sales are adjudicated" in (undecided.cause or "")
+    assert "expected tier change 2, found 3" in (gap.cause or "")
+    assert await ledger.offence() is None
+
+
 async def test_purchases_wait_visibly_for_a_programme_and_tiers_do_not(ledger: LedgerService) -> None:
     buyer, climber = new_member(), new_member()
     await ledger.running.send(purchase(buyer), tier_change(climber, "gold", since=local(2026, 2, 1)))
@@ -74,6 +113,15 @@ async def test_purchases_wait_visibly_for_a_programme_and_tiers_do_not(ledger: L
         await ledger.running.send(programme())
         await ledger.until_recorded(2)
     assert (await ledger.points(buyer))["available"] == 10
+
+
+async def test_a_programme_whose_end_was_not_confirmed_lately_is_no_ground_for_a_decision(books: LedgerService) -> None:
+    books.clock.now = WEDNESDAY + timedelta(minutes=5)
+    await books.record(purchase(new_member()))
+    books.clock.now += timedelta(seconds=1)
+    with pytest.raises(NotReady, match="not confirmed lately"):
+        await books.record(purchase(new_member()))
+    assert await books.entries() == 1
 
 
 async def test_the_first_facts_of_a_member_may_come_from_three_topics_at_once(ledger: LedgerService) -> None:
@@ -107,9 +155,7 @@ async def test_two_owners_that_share_and_part_under_load_lose_and_repeat_nothing
     await ledger.running.send(programme())
     async with AsyncExitStack() as other, ledger.running.working():
         second = await other.enter_async_context(
-            ledger_service(
-                database_url=database_url, keys=tmp_path, kafka=kafka.bootstrap, topic_prefix=kafka.prefix
-            )
+            ledger_service(database_url=database_url, keys=tmp_path, kafka=kafka.bootstrap, topic_prefix=kafka.prefix)
         )
         for part in range(3):
             await ledger.running.send(*sales[part * 400 : part * 400 + 300])
@@ -123,6 +169,21 @@ async def test_two_owners_that_share_and_part_under_load_lose_and_repeat_nothing
     for member in members[:3]:
         assert (await ledger.points(member))["available"] == 30
     assert await ledger.offence() is None
+
+
+async def test_the_job_and_purchases_may_settle_the_same_accounts_at_once(books: LedgerService) -> None:
+    members = [new_member() for _ in range(60)]
+    await books.record(*(purchase(member, 1000) for member in members))
+    books.clock.now = local(2027, 5, 1)
+    await books.record(programme())
+    later = [purchase(member, 500, at=local(2027, 4, 30)) for member in members]
+    await asyncio.gather(books.settle(), books.record(*later[:40]), books.settle(), books.record(*later[20:]))
+    assert await books.settle() == 0
+    assert await books.entries() == 180
+    for member in members[::20]:
+        points = await books.points(member)
+        assert (points["available"], points["expired"]) == (5, 10)
+    assert await books.offence() is None
 
 
 async def shares(ledger: LedgerService) -> bool:

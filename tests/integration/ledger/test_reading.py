@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from services.runtime.ports import Message
 from tests.support.ledger import WEDNESDAY, LedgerService, id_of, local, new_member, purchase, review
+from tests.support.points_streams import member as registration
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -56,7 +58,7 @@ async def test_a_balance_can_be_asked_for_as_it_was_and_as_it_was_known(books: L
 
 
 async def test_an_explanation_names_rule_version_and_lot_and_what_came_later(books: LedgerService) -> None:
-    member, sale = new_member(), purchase(new_member())
+    member = new_member()
     sale = purchase(member, 3000)
     await books.record(sale, review(member))
     books.clock.now = local(2027, 4, 2)
@@ -78,12 +80,18 @@ async def test_who_is_no_member_is_answered_404(books: LedgerService, path: str)
 
 async def test_a_member_who_has_bought_nothing_has_nothing(books: LedgerService) -> None:
     member = new_member()
-    await books.query(
-        "INSERT INTO member_status (member_id, version, status) VALUES (:id, 1, 'active') RETURNING 1", id=member
-    )
+    await books.record(registration(member, WEDNESDAY))
     assert (await books.ask(f"/v1/members/{member}/balances"))["units"] == {}
     assert (await books.ask(f"/v1/members/{member}/lots"))["lots"] == []
     assert (await books.ask(f"/v1/members/{member}/entries"))["entries"] == []
+
+
+async def test_a_tombstone_makes_a_member_without_purchases_unknown_again(books: LedgerService) -> None:
+    member = new_member()
+    await books.record(registration(member, WEDNESDAY))
+    await books.record(Message("members", member, None, {}))
+    answer = await books.running.client.get(f"/v1/members/{member}/balances")
+    assert answer.status_code == 404
 
 
 async def test_an_event_that_left_no_fact_is_answered_404(books: LedgerService) -> None:
@@ -98,7 +106,10 @@ async def test_an_event_that_left_no_fact_is_answered_404(books: LedgerService) 
         ("/v1/members/li/lots", "member_id"),
         (f"/v1/members/{NOBODY}/balances?at=yesterday", "at"),
         (f"/v1/members/{NOBODY}/balances?at=2026-03-11T00:00:00", "at"),
+        (f"/v1/members/{NOBODY}/balances?at=9999-12-31T23:59:59-12:00", "at"),
+        (f"/v1/members/{NOBODY}/balances?known_at=0001-01-01T00:00:00%2B14:00", "known_at"),
         (f"/v1/members/{NOBODY}/entries?cursor=-1", "cursor"),
+        (f"/v1/members/{NOBODY}/entries?cursor=99999999999999999999", "cursor"),
         (f"/v1/members/{NOBODY}/entries?limit=501", "limit"),
         ("/v1/explain/R-0042", "event_id"),
     ],

@@ -1,7 +1,7 @@
 import asyncio
 from uuid import UUID, uuid4
 
-from services.members.domain.numbers import is_member_number
+from tests.support.check_digits import checks
 from tests.support.members import LI, MembersService
 
 
@@ -21,7 +21,7 @@ async def test_a_member_gets_a_number_of_our_own(service: MembersService) -> Non
     member = (await service.client.get(f"/v1/members/{member_id}")).json()
     own = [each["value"] for each in member["personal"]["identities"] if each["kind"] == "member"]
     assert own[0] == member_id
-    assert is_member_number(own[1])
+    assert checks(own[1])
     for value in own:
         found = await service.client.post("/v1/identities:lookup", json={"kind": "member", "value": value})
         assert found.json() == {"member_id": member_id}

@@ -12,11 +12,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from services.notifier.application.reacting import react_to_tiers
 from services.notifier.application.sending import Sender, SendingLimits
 from services.notifier.domain.durations import Duration
-from services.notifier.domain.messages import ENDS, MemberId, MessageId
+from services.notifier.domain.messages import MemberId, MessageId
 from services.notifier.domain.planning import Rules, TierCampaign, TierChange
 from services.notifier.domain.sending import Accepted, Contact, Delivery, Refused, Unavailable, Unclear
 from tests.property.notifier.memory import Fuse, Killed, MemoryDatabase, MortalProcess, Outside
 
+ENDS = {"sent", "maybe_sent", "suppressed", "missed"}
 MEMBERS = [MemberId(f"00000000-0000-4000-8000-00000000000{n}") for n in range(3)]
 CONTACT = Contact(status="active", consent=True, address="li@example.com", locale="zh-CN", name=None)
 CAMPAIGN = TierCampaign("welcome", "gold", ("email",), "welcome", "marketing", Duration(exact=timedelta(days=2)))
