@@ -9,12 +9,31 @@ from services.ledger.adapters.canonical import decode
 from services.ledger.adapters.statuses import status_of
 from services.ledger.domain.facts import PointsRedeemed, RedemptionCancelled, SpendingFact
 from services.ledger.domain.ids import MemberId
+from services.runtime.postgres.unit_of_work import UnitOfWork
 
 TAKEN = text("SELECT reward, taken FROM reward_stock")
 SPENDING = text("""
 SELECT fact FROM entry WHERE member_id = CAST(:member_id AS uuid)
 AND type IN ('points_redeemed', 'redemption_cancelled') ORDER BY member_seq
 """)
+
+FORGET = text("DELETE FROM reward_stock")
+REFOLD = text("""
+INSERT INTO reward_stock (reward, taken)
+SELECT reward, sum(change) FROM (
+    SELECT coalesce(fact ->> 'reward', fact ->> 'as_money') AS reward, 1 AS change FROM entry_json
+    WHERE type = 'points_redeemed' AND jsonb_typeof(fact -> 'stock') = 'object'
+    UNION ALL
+    SELECT fact ->> 'limited', -1 FROM entry_json
+    WHERE type = 'redemption_cancelled' AND (fact ->> 'frees_stock')::boolean
+) changes GROUP BY reward
+""")
+
+
+async def refold_stock(uow: UnitOfWork) -> None:
+    """The rows from the facts alone, for books that were rebuilt or repaired; nobody may redeem meanwhile."""
+    await uow.connection.execute(FORGET)
+    await uow.connection.execute(REFOLD)
 
 
 class PostgresStocks:

@@ -50,7 +50,7 @@ TILL_REFUSALS: Mapping[type[Exception], RefusalMapping] = MappingProxyType(
         refusals.InsufficientPoints: RefusalMapping(),
         refusals.UnitNotSpendable: RefusalMapping(),
         refusals.BelowMinimum: RefusalMapping(),
-        refusals.NotAStep: RefusalMapping(),
+        refusals.NotAStep: RefusalMapping(code="not_a_step"),
         refusals.AboveShareOfBasket: RefusalMapping(),
         refusals.RewardNotAvailable: RefusalMapping(
             extra=lambda refusal: {"reward": refusal.reward, "reason": refusal.reason, **refusal.numbers}

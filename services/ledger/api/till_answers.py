@@ -10,8 +10,8 @@ from services.ledger.application.redeeming import Outcome
 from services.ledger.application.rewards import Offer
 from services.ledger.domain.balances import view
 from services.ledger.domain.facts import PointsExpired, PointsRedeemed, RedemptionCancelled
-from services.ledger.domain.redemption import sums_by_unit
 from services.ledger.domain.refusals import Refusal
+from services.ledger.domain.spending import sums_by_unit
 from services.runtime.http.answers import RefusalMapping
 
 

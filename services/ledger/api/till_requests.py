@@ -49,14 +49,15 @@ class MoneyAsked(_Asked):
 def _kind(body: Any) -> str:
     named = body if isinstance(body, dict) else {}
     if "as_money" in named:
-        return "as_money"
-    return "points" if "unit" in named or "points" in named else "reward"
+        return "for money"
+    return "for points" if "unit" in named or "points" in named else "for a reward"
 
 
+# No tag is the name of a field: where a fault lies would read as if the tag were a part of the body.
 RedemptionAsked = Annotated[
-    Annotated[RewardAsked, Tag("reward")]
-    | Annotated[PointsAsked, Tag("points")]
-    | Annotated[MoneyAsked, Tag("as_money")],
+    Annotated[RewardAsked, Tag("for a reward")]
+    | Annotated[PointsAsked, Tag("for points")]
+    | Annotated[MoneyAsked, Tag("for money")],
     Discriminator(_kind),
 ]
 

@@ -11,8 +11,9 @@ from services.ledger.domain.commands import CancelRedemption, ForPoints, RedeemP
 from services.ledger.domain.evolve import fold
 from services.ledger.domain.facts import CommandKey, Fact, SpendingFact
 from services.ledger.domain.ids import EventId, MemberId, event_id_of
-from services.ledger.domain.redemption import ACTIVE, reward_of, stock_change, taken_in
+from services.ledger.domain.redemption import ACTIVE, reward_of
 from services.ledger.domain.rules import Rules
+from services.ledger.domain.spending import stock_change, taken_in
 from services.ledger.domain.state import AccountState, new_account
 
 REDEEM = "redeem points"

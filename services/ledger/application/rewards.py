@@ -10,11 +10,12 @@ from services.ledger.domain.balances import settled
 from services.ledger.domain.facts import SpendingFact
 from services.ledger.domain.ids import MemberId
 from services.ledger.domain.instants import in_utc
-from services.ledger.domain.redemption import ACTIVE, asking_for, ensure_affordable, taken_in
+from services.ledger.domain.redemption import ACTIVE, asking_for, ensure_affordable
 from services.ledger.domain.refusals import MemberNotActive, Refusal
 from services.ledger.domain.rewards import Reward, ensure_available
 from services.ledger.domain.rules import Rules, rules_in_force
 from services.ledger.domain.settle import now_of
+from services.ledger.domain.spending import taken_in
 from services.ledger.domain.state import AccountState
 
 

@@ -1,14 +1,12 @@
 """Points are spent, and given back into the lots that they came from."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import assert_never
 
 from services.ledger.domain.commands import AsMoney, CancelRedemption, ForPoints, ForReward, RedeemPoints, Wish
 from services.ledger.domain.evolve import fold
-from services.ledger.domain.facts import Allotment, Cause, Fact, PointsRedeemed, RedemptionCancelled, SpendingFact
-from services.ledger.domain.ids import EventId
+from services.ledger.domain.facts import Allotment, Cause, Fact, PointsRedeemed, RedemptionCancelled
 from services.ledger.domain.instants import in_utc
 from services.ledger.domain.lots import consumption_order, lot_terms
 from services.ledger.domain.moves import Bucket, Move
@@ -26,6 +24,7 @@ from services.ledger.domain.refusals import (
 from services.ledger.domain.rewards import Asking, MoneyRate, Reward, ensure_available
 from services.ledger.domain.rules import Rules, rules_in_force
 from services.ledger.domain.settle import due_facts, expiry, now_of
+from services.ledger.domain.spending import limited_reward, redemption_in, sums_by_unit
 from services.ledger.domain.state import AccountState
 
 ACTIVE = "active"
@@ -33,20 +32,6 @@ UNKNOWN = "unknown"
 NO_VERSION = 0
 
 Price = tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Redemption:
-    """What a redemption spent and what it has given back, by lot."""
-
-    fact: PointsRedeemed
-    given_back: Mapping[str, int]
-
-    def left(self) -> Iterator[Move]:
-        """What can still be given back, as the moves that spent it."""
-        for move in self.fact.moves:
-            if points := move.points - self.given_back.get(move.lot, 0):
-                yield Move(move.unit, move.lot, move.source, move.target, points)
 
 
 def redeem_points(state: AccountState, command: RedeemPoints, versions: Sequence[Rules]) -> tuple[Fact, ...]:
@@ -105,50 +90,12 @@ def cancel_redemption(state: AccountState, command: CancelRedemption) -> tuple[F
         moves=tuple(_given_back(fold(state, dragged), left, now)),
         redemption_id=command.redemption_id,
         given_back=tuple(sorted(sums_by_unit(left).items())),
-        limited=_limited(fact),
+        limited=limited_reward(fact),
         frees_stock=fact.stock is not None,
         frees_allowance=fact.per_member is not None,
         command=command.command,
     )
     return (*dragged, cancelled, *_expired(cause, [move for move in left if _is_past(move, now)], len(dragged)))
-
-
-def redemption_in(spending: Iterable[SpendingFact], redemption_id: EventId) -> Redemption | None:
-    """The redemption among the spending facts of a stream, with what was given back of it."""
-    fact: PointsRedeemed | None = None
-    given_back: dict[str, int] = {}
-    for each in spending:
-        if each.redemption_id != redemption_id:
-            continue
-        if isinstance(each, PointsRedeemed):
-            fact = each
-            continue
-        for move in each.moves:
-            if move.source is Bucket.SPENT:
-                given_back[move.lot] = given_back.get(move.lot, 0) + move.points
-    return None if fact is None else Redemption(fact, given_back)
-
-
-def taken_in(spending: Iterable[SpendingFact], reward: str) -> int:
-    """How many of a limited reward these facts leave the member with."""
-    taken = 0
-    for fact in spending:
-        if isinstance(fact, PointsRedeemed):
-            taken += fact.per_member is not None and reward == (fact.reward or fact.as_money)
-        else:
-            taken -= fact.frees_allowance and reward == fact.limited
-    return taken
-
-
-def stock_change(fact: Fact) -> tuple[str, int] | None:
-    """The reward whose stock a fact takes from (1) or gives back to (-1)."""
-    match fact:
-        case PointsRedeemed() if fact.stock is not None and (reward := fact.reward or fact.as_money) is not None:
-            return reward, 1
-        case RedemptionCancelled() if fact.frees_stock and fact.limited is not None:
-            return fact.limited, -1
-        case _:
-            return None
 
 
 def reward_of(versions: Sequence[Rules], wish: Wish, at: datetime) -> Reward | None:
@@ -181,13 +128,6 @@ def ensure_affordable(state: AccountState, reward: Reward) -> None:
         least = {rate.unit: rate.points_for(max(rate.minimum, rate.step))}
     for unit, points in sorted(least.items()):
         _ensure_sufficient(state, unit, points)
-
-
-def sums_by_unit(moves: Iterable[Move]) -> dict[str, int]:
-    sums: dict[str, int] = {}
-    for move in moves:
-        sums[move.unit] = sums.get(move.unit, 0) + move.points
-    return sums
 
 
 def _reward_asked(rules: Rules | None, wish: Wish) -> Reward | None:
@@ -279,7 +219,3 @@ def _allotments(reward: Reward | None, asking: Asking | None) -> tuple[Allotment
         None if reward.stock is None else Allotment(asking.taken_by_all, reward.stock),
         None if reward.per_member is None else Allotment(asking.taken_by_member, reward.per_member),
     )
-
-
-def _limited(fact: PointsRedeemed) -> str | None:
-    return fact.reward or fact.as_money if fact.stock is not None or fact.per_member is not None else None

@@ -13,11 +13,11 @@ from services.ledger.domain.facts import Allotment, PointsExpired, RedemptionCan
 from services.ledger.domain.ids import EventId, event_id_of
 from services.ledger.domain.instants import in_utc
 from services.ledger.domain.moves import Bucket, Move
-from services.ledger.domain.redemption import redemption_in, stock_change
 from services.ledger.domain.refusals import (
     RedemptionAlreadyCancelled,
     UnknownRedemption,
 )
+from services.ledger.domain.spending import redemption_in, stock_change
 from services.ledger.domain.state import new_account
 from tests.unit.ledger.builders import MEMBER, P, line, local, purchase
 from tests.unit.ledger.spending import (

@@ -8,11 +8,11 @@ import pytest
 from services.ledger.domain.commands import AsMoney, ForReward
 from services.ledger.domain.decide import decide
 from services.ledger.domain.facts import Allotment
-from services.ledger.domain.redemption import stock_change, taken_in
 from services.ledger.domain.refusals import (
     RewardNotAvailable,
 )
 from services.ledger.domain.rewards import Reward
+from services.ledger.domain.spending import stock_change, taken_in
 from services.ledger.domain.state import LIMITED_REWARDS_COUNTED
 from tests.unit.ledger.builders import local
 from tests.unit.ledger.spending import (
