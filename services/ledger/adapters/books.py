@@ -67,11 +67,14 @@ class PostgresBooks:
 
     async def append(self, entries: Sequence[Entry], accounts: Sequence[Account]) -> None:
         """Writes the facts, the accounts after them and one outbox row per fact."""
+        await self.insert_entries(entries)
+        await self._save_accounts(accounts)
+        await self._uow.add_outbox(OutboxRow(POINTS_TOPIC, entry.member_id, str(entry.member_seq)) for entry in entries)
+
+    async def insert_entries(self, entries: Sequence[Entry]) -> None:
         connection = await self._uow.driver()
         # An entry is its row: its fields are named and ordered as the columns are.
         await connection.copy_records_to_table("entry", columns=Entry._fields, records=entries)
-        await self._save_accounts(accounts)
-        await self._uow.add_outbox(OutboxRow(POINTS_TOPIC, entry.member_id, str(entry.member_seq)) for entry in entries)
 
     async def due_members(self, now: datetime, limit: int) -> list[MemberId]:
         connection = await self._uow.driver()

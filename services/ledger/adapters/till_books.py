@@ -1,6 +1,6 @@
 """What a command over HTTP reads and writes beyond the books of a batch, in the fixed order: account, then reward."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from services.ledger.adapters.books import PostgresBooks, account_of
 from services.ledger.adapters.canonical import decode
-from services.ledger.application.recording import Account
+from services.ledger.application.recording import Account, Entry
 from services.ledger.application.redeeming import Busy, Situation
 from services.ledger.domain.facts import Fact, PointsRedeemed, RedemptionCancelled, SpendingFact
 from services.ledger.domain.ids import EventId, MemberId
@@ -32,6 +32,11 @@ STREAM = "SELECT fact FROM entry WHERE member_id = $1 ORDER BY member_seq"
 INSERT_REWARD = "INSERT INTO reward_stock (reward, taken) VALUES ($1, 0) ON CONFLICT (reward) DO NOTHING"
 LOCK_REWARD = "SELECT taken FROM reward_stock WHERE reward = $1 FOR UPDATE"
 CHANGE_STOCK = "UPDATE reward_stock SET taken = taken + $2 WHERE reward = $1"
+INSERT_ENTRIES = """
+INSERT INTO entry (member_id, member_seq, event_id, part, type, occurred_at, recorded_at, fact, hash)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::smallint[], $5::text[],
+                     $6::timestamptz[], $7::timestamptz[], $8::bytea[], $9::bytea[])
+"""
 
 
 class PostgresTillBooks(PostgresBooks):
@@ -44,6 +49,11 @@ class PostgresTillBooks(PostgresBooks):
     async def open(self, members: Iterable[MemberId]) -> dict[MemberId, Account]:
         with _briefly("account"):
             return await super().open(members)
+
+    async def insert_entries(self, entries: Sequence[Entry]) -> None:
+        # COPY asks for the types of its columns every time, which pays only where there are many rows.
+        driver = await self._uow.driver()
+        await driver.execute(INSERT_ENTRIES, *zip(*entries, strict=True))
 
     async def situation(self, member: MemberId, event_id: EventId) -> Situation:
         await self._uow.connection.execute(WAIT_BRIEFLY)
