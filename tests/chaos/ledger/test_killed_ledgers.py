@@ -13,7 +13,7 @@ from sqlalchemy import text
 from services.ledger.adapters.replaying import compare_with_topic
 from services.ops.stack.ports import free_ports
 from services.runtime.ports import Message
-from tests.support.ledger import LedgerService, ledger_service, make_topics, new_member, programme, purchase
+from tests.support.ledger import PATIENT, LedgerService, ledger_service, make_topics, new_member, programme, purchase
 from tests.support.ledger_process import kill, ledger_process
 from tests.support.postgres import fresh_database
 from tests.support.running_services import eventually
@@ -120,6 +120,7 @@ def sales(count: int) -> list[Message]:
 async def locked(ledger: LedgerService, statement: str) -> AsyncIterator[None]:
     """Holds a lock as the owner of the database, and lets go of it at the end of the block."""
     async with ledger.running.owner.engine.connect() as connection:
+        await connection.execute(PATIENT)
         await connection.execute(text(statement))
         yield
         await connection.rollback()
