@@ -11,7 +11,7 @@ from schemas import programme as published
 from services.ledger.domain.expiry import Validity, parse_duration
 from services.ledger.domain.rewards import MoneyRate, Reward
 from services.ledger.domain.rules import Basis, Cap, Earn, Pending, Rule, Rules, Unit, When
-from services.runtime.documents import Document, known_documents
+from services.runtime.documents import Document, known_documents, known_starts
 from services.runtime.errors import NotReady
 from services.runtime.ports import Clock
 from services.runtime.postgres.unit_of_work import UnitOfWork
@@ -29,6 +29,12 @@ class Programme:
 
     async def known(self, connection: AsyncConnection) -> tuple[Rules, ...]:
         """All versions known, however long ago that was confirmed: a till does not wait."""
+        raw = await connection.get_raw_connection()
+        starts = await known_starts(raw.driver_connection)
+        compiled = [self._compiled.get(version) for version, _ in starts]
+        known = tuple([rules for rules in compiled if rules is not None])
+        if [(rules.version, rules.starts_at) for rules in known] == starts:
+            return known
         return tuple(self._rules(document) for document in (await known_documents(connection)).versions)
 
     async def versions(self, uow: UnitOfWork) -> tuple[Rules, ...]:

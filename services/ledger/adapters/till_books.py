@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from asyncpg.exceptions import LockNotAvailableError
-from sqlalchemy import text
 
 from services.ledger.adapters.books import PostgresBooks, account_of
 from services.ledger.adapters.canonical import decode
@@ -15,7 +14,7 @@ from services.ledger.domain.facts import Fact, PointsRedeemed, RedemptionCancell
 from services.ledger.domain.ids import EventId, MemberId
 from services.runtime.postgres.unit_of_work import UnitOfWork
 
-WAIT_BRIEFLY = text("SET LOCAL lock_timeout = '2s'")
+WAIT_BRIEFLY = "SET LOCAL lock_timeout = '2s'"
 LOCK_ACCOUNT = """
 SELECT member_id::text, chain_head, state, due_at FROM account WHERE member_id = $1 FOR UPDATE
 """
@@ -56,7 +55,7 @@ class PostgresTillBooks(PostgresBooks):
         await driver.execute(INSERT_ENTRIES, *zip(*entries, strict=True))
 
     async def situation(self, member: MemberId, event_id: EventId) -> Situation:
-        await self._uow.connection.execute(WAIT_BRIEFLY)
+        await self._uow.connection.exec_driver_sql(WAIT_BRIEFLY)
         row = await self._locked("account", LOCK_ACCOUNT, member)
         driver = await self._uow.driver()
         status, earlier = await driver.fetchrow(SITUATION, member, event_id)

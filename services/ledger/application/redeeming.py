@@ -1,7 +1,7 @@
 """Commands of a till: decided at once, under the account's lock, once for each Idempotency-Key."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -65,10 +65,11 @@ class Asked:
     operation: str
     command: CommandKey
     at: datetime
+    event_id: EventId = field(init=False)
 
-    @property
-    def event_id(self) -> EventId:
-        return event_id_of(self.command.principal, self.member, self.operation, self.command.key)
+    def __post_init__(self) -> None:
+        event_id = event_id_of(self.command.principal, self.member, self.operation, self.command.key)
+        object.__setattr__(self, "event_id", event_id)
 
 
 @dataclass(frozen=True, slots=True)

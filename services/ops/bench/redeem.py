@@ -24,7 +24,7 @@ from services.ledger.domain.facts import CommandKey, Line, Tender
 from services.ledger.domain.ids import EventId, MemberId
 from services.ops.bench.ledger_process import ledger_process
 from services.ops.bench.purchases import SEED, programme_message
-from services.ops.bench.till_floor import BareTill
+from services.ops.bench.till_floor import bare_till
 from services.ops.stack.local import LocalStack, StackOptions
 from services.ops.stack.ports import HOST, free_ports
 from services.runtime.documents import DocumentHandler
@@ -82,7 +82,8 @@ async def bench_redeem(*, redemptions: int, members: int, state_dir: Path, tell:
         tills = _Tills(database)
         use_case = await _rate(tills.redeem, known, redemptions)
         tell("the same steps bare")
-        bare = await _rate(BareTill(database.engine).redeem, strangers, redemptions)
+        async with bare_till(database.engine, CONNECTIONS) as till:
+            bare = await _rate(till.redeem, strangers, redemptions)
         tell("over HTTP")
         http, latencies = await _over_http(stack, known, redemptions // 2, state_dir)
     return RedeemFigures(

@@ -1,6 +1,5 @@
 """`loyalty bench`: rates on this machine."""
 
-import asyncio
 import dataclasses
 import json
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -58,7 +58,7 @@ def _measure(run: Callable[..., Coroutine[Any, Any, Any]], as_json: bool) -> Non
     with tempfile.TemporaryDirectory(prefix="loyalty-bench-") as scratch, console.status("starting") as status:
         state_dir = Path(scratch)
         state_dir.chmod(0o755)
-        figures = asyncio.run(run(state_dir=state_dir, tell=status.update))
+        figures = uvloop.run(run(state_dir=state_dir, tell=status.update))
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(figures)))
         return
