@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from services.ledger.domain.ids import EventId
 from services.ledger.domain.moves import Move
@@ -11,8 +11,7 @@ from services.ledger.domain.moves import Move
 LineShare = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePosition:
+class SourcePosition(NamedTuple):
     """The Kafka record that caused a fact."""
 
     topic: str
@@ -20,8 +19,7 @@ class SourcePosition:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """The header of every fact; part 0 is the decision itself, 1, 2 … are what it dragged along, in stream order."""
 
     event_id: EventId
@@ -31,8 +29,7 @@ class Cause:
     position: SourcePosition | None
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a basket; `net` and `tax` in minor units, `quantity` as a decimal string."""
 
     line: int
@@ -43,8 +40,7 @@ class Line:
     tax: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tender:
+class Tender(NamedTuple):
     """How a part of a basket was paid, in minor units; `reference` names the redemption or hold of `points`."""
 
     type: str
@@ -52,8 +48,7 @@ class Tender:
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CapUse:
+class CapUse(NamedTuple):
     """The allowance that an award met: `used` points of `limit` were gone in this period before it."""
 
     period: str
@@ -61,16 +56,14 @@ class CapUse:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class CarryChange:
+class CarryChange(NamedTuple):
     """The hidden remainder of a rule before and after an award, in the unit's smallest step."""
 
     before: Fraction
     after: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Award:
+class Award(NamedTuple):
     """What one rule gave: `points` went into `lot`, of the `uncapped` ones that rounding left.
 
     `lines` are pairs (line number, exact points over the common denominator `over`), before rounding and cap; empty for

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from typing import NamedTuple
 
 from services.ledger.domain.ids import MemberId
 from services.ledger.domain.lots import Lot
@@ -11,8 +12,7 @@ from services.ledger.domain.lots import Lot
 LIMITED_REWARDS_COUNTED = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(NamedTuple):
     """All buckets of one unit, in its smallest step; the order of the fields is `Bucket.position`."""
 
     issued: int = 0
@@ -33,8 +33,7 @@ class Balance:
         ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class TierStep:
+class TierStep(NamedTuple):
     """From this instant on the member has this tier (None = no tier); `seq` is the number of the change."""
 
     effective_from: datetime
