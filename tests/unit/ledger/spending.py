@@ -32,9 +32,9 @@ def account(lots: Mapping[str, int], debt: int = 0, **changes: Any) -> AccountSt
     for lot, points in lots.items():
         unit = lot_terms(lot).unit
         had = units.get(unit, Balance())
-        units[unit] = replace(had, issued=had.issued + points, available=had.available + points)
+        units[unit] = had._replace(issued=had.issued + points, available=had.available + points)
     if debt:
-        units["points"] = replace(units.get("points", Balance()), debt=debt, reversed=debt)
+        units["points"] = units.get("points", Balance())._replace(debt=debt, reversed=debt)
     kept = {lot: Lot(lot, *lot_terms(lot), pending=0, available=points, held=0) for lot, points in lots.items()}
     return replace(new_account(MEMBER), units=units, lots=kept, **changes)
 

@@ -76,7 +76,7 @@ def test_what_is_due_is_settled_before_points_come_back() -> None:
 
 def test_points_that_come_back_repay_debt_first() -> None:
     spent, after = done(HUNDRED, points(100))
-    owing = replace(after, units={"points": replace(after.units["points"], debt=30, reversed=30)})
+    owing = replace(after, units={"points": after.units["points"]._replace(debt=30, reversed=30)})
     facts, restored = done(owing, cancel(spent))
 
     assert [(move.source, move.target, move.points) for move in facts[0].moves] == [
@@ -88,7 +88,7 @@ def test_points_that_come_back_repay_debt_first() -> None:
 
 def test_points_that_come_back_too_late_repay_no_debt() -> None:
     spent, after = done(account({B: 50}), points(50))
-    owing = replace(after, units={"points": replace(after.units["points"], debt=30, reversed=30)})
+    owing = replace(after, units={"points": after.units["points"]._replace(debt=30, reversed=30)})
     _, restored = done(owing, cancel(spent, at=local(2026, 12, 5)))
 
     assert (restored.units["points"].debt, restored.units["points"].expired) == (30, 50)
@@ -107,7 +107,7 @@ def test_only_what_has_not_come_back_yet_is_given_back() -> None:
     spent, after = done(THREE_LOTS, points(120))
     fact = redeemed(spent)
     part = RedemptionCancelled(
-        replace(fact.cause, event_id=event_id_of("part")),
+        fact.cause._replace(event_id=event_id_of("part")),
         (Move("points", A, Bucket.SPENT, Bucket.AVAILABLE, 30),),
         fact.redemption_id, (("points", 30),), None, False, False, fact.command,
     )  # fmt: skip
