@@ -71,7 +71,7 @@ class Asking:
     body_hash: bytes
 
 
-def _asking(
+async def _asking(
     principal: Annotated[Principal, require("points:redeem")], key: IdempotencyKey, body_hash: BodyHash
 ) -> Asking:
     return Asking(principal, key, body_hash)

@@ -4,7 +4,7 @@ import asyncio
 
 from sqlalchemy import text
 
-from tests.support.ledger import LedgerService, new_member, purchase
+from tests.support.ledger import PATIENT, LedgerService, new_member, purchase
 from tests.support.running_services import eventually
 from tests.support.till import NEW_STATUS, Till, new_programme, points
 
@@ -62,6 +62,7 @@ async def test_redeeming_and_cancelling_at_once_neither_lose_nor_make_points(til
 async def test_an_account_that_is_held_for_two_seconds_is_busy_and_the_key_may_come_again(till: Till) -> None:
     member = await till.member_with(100)
     async with till.ledger.running.owner.begin() as holder:
+        await holder.connection.execute(PATIENT)
         await holder.connection.execute(HOLD, {"id": member})
         async with asyncio.timeout(4):
             answer = await till.ask(member, points(60), "k")
@@ -75,6 +76,7 @@ async def test_a_redemption_waits_for_the_batch_that_holds_its_member_and_sees_w
     member = await till.member_with(10)
     ledger = till.ledger
     async with ledger.running.owner.begin() as holder:
+        await holder.connection.execute(PATIENT)
         await holder.connection.execute(HOLD, {"id": member})
         batch = asyncio.create_task(ledger.record(purchase(member, 5_000)))
         await eventually(lambda: ledger.has_waiting_sessions("FROM account", 1))
