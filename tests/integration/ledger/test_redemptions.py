@@ -44,6 +44,7 @@ async def test_explain_tells_what_a_redemption_spent_and_what_came_back(till: Ti
 
 REFUSALS: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     (points(41), "insufficient_points", {"unit": "points", "available": 40, "required": 41}),
+    (points(10**15), "insufficient_points", {"required": 10**15}),
     ({"reward": "latte"}, "insufficient_points", {"unit": "points", "available": 40, "required": 50}),
     ({"as_money": "cash", "minor": 40, "basket_minor": 90}, "below_minimum", {"minor": 40, "minimum_minor": 50}),
     ({"as_money": "cash", "minor": 55, "basket_minor": 90}, "not_a_step", {"minor": 55, "step_minor": 10}),
@@ -167,6 +168,17 @@ async def test_a_redemption_is_cancelled_once(till: Till) -> None:
     assert await till.available(member) == 100
 
 
+async def test_a_cancellation_has_no_body_or_an_empty_one(till: Till) -> None:
+    member, client = await till.member_with(100), till.ledger.running.client
+    redemption = (await till.redeemed(member, points(60)))["redemption_id"]
+    path = f"/v1/members/{member}/redemptions/{redemption}/cancel"
+
+    wrong = await client.post(path, json={"points": 5}, headers={"Idempotency-Key": "k"})
+    right = await client.post(path, json={}, headers={"Idempotency-Key": "k"})
+
+    assert (wrong.status_code, right.status_code) == (422, 200)
+
+
 async def test_a_redemption_of_somebody_else_is_unknown(till: Till) -> None:
     member, other = await till.member_with(100), await till.member_with(100)
     redemption = (await till.redeemed(member, points(60)))["redemption_id"]
@@ -183,6 +195,9 @@ MALFORMED: list[tuple[dict[str, Any], str]] = [
     ({"unit": "points"}, "/points"),
     ({"unit": "points", "points": 0}, "/points"),
     ({"unit": "points", "points": 1.5}, "/points"),
+    ({"unit": "points", "points": 10**15 + 1}, "/points"),
+    ({"reward": "latte", "order": "a\u0007b"}, "/order"),
+    ({"reward": "latte", "order": "x" * 201}, "/order"),
     ({"unit": "points", "points": "5"}, "/points"),
     ({"as_money": "cash", "minor": 500}, "/basket_minor"),
     ({"reward": "latte", "as_money": "cash", "minor": 5, "basket_minor": 9}, "/reward"),
