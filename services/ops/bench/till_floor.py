@@ -35,10 +35,10 @@ class Sample(NamedTuple):
 class BareTill:
     """Redeems on driver connections of its own; the books that it leaves mean nothing."""
 
-    def __init__(self, drivers: Sequence[Any], sample: Sample) -> None:
+    def __init__(self, drivers: Sequence[Any], sample: Sample, numbers: dict[str, int]) -> None:
         self._drivers = list(drivers)
         self._sample = sample
-        self._numbers: dict[str, int] = {}
+        self._numbers = numbers
 
     async def redeem(self, member: str) -> None:
         driver = self._drivers.pop()
@@ -62,9 +62,12 @@ class BareTill:
 
 
 @asynccontextmanager
-async def bare_till(engine: AsyncEngine, connections: int) -> AsyncIterator[BareTill]:
-    """Takes its connections from the engine, for the same session settings, and keeps them while it works."""
+async def bare_till(engine: AsyncEngine, connections: int, numbers: dict[str, int]) -> AsyncIterator[BareTill]:
+    """Takes its connections from the engine, for the same session settings, and keeps them while it works.
+
+    `numbers` is the last number of each member's stream, where that is not 1.
+    """
     async with AsyncExitStack() as taken:
         borrowed = [await taken.enter_async_context(engine.connect()) for _ in range(connections)]
         drivers: list[Any] = [(await each.get_raw_connection()).driver_connection for each in borrowed]
-        yield BareTill(drivers, Sample(*await drivers[0].fetchrow(SAMPLE)))
+        yield BareTill(drivers, Sample(*await drivers[0].fetchrow(SAMPLE)), numbers)

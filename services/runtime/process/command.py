@@ -28,7 +28,7 @@ def main(definition: ServiceDefinition[Any], argv: Sequence[str] | None = None) 
     try:
         settings = definition.settings.load(definition.name)
         configure_logging(definition.name, level=settings.log_level)
-        _calm_the_collector()
+        calm_the_collector()
         uvloop.run(_run(definition, settings, wanted))
     except (SettingsError, KeyFileError) as error:
         sys.stderr.write(f"{error}\n")
@@ -39,7 +39,7 @@ def main(definition: ServiceDefinition[Any], argv: Sequence[str] | None = None) 
     sys.exit(FINE)
 
 
-def _calm_the_collector() -> None:
+def calm_the_collector() -> None:
     # A batch makes a hundred thousand objects and no cycles; by default the collector walks them all, again and again.
     gc.collect()
     gc.freeze()
