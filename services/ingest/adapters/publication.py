@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.base import rfc3339
 from schemas.checkouts import CHECKOUT_V1
+from schemas.envelope import event_headers
 from schemas.outcomes import OUTCOME_V1
 from schemas.purchases import ACTIVITY_V1, PURCHASE_V1
 from services.ingest.adapters.activities import ACTIVITIES_TOPIC
@@ -88,21 +88,13 @@ class FactOwner:
 
 def checkout_message(submission: Submission) -> Message:
     """What the HTTP door publishes: the same as a till with Kafka of its own."""
-    headers = _headers(CHECKOUT_V1, str(submission.arrival.event_id), submission.source, submission.occurred_at)
+    event_id, at = str(submission.arrival.event_id), submission.occurred_at
+    headers = event_headers(event_type=CHECKOUT_V1, event_id=event_id, source=submission.source, at=at)
     return Message(CHECKOUTS_TOPIC, submission.terminal, submission.paper.plain(), headers)
 
 
 def _message(topic: str, key: str, ref: str, recorded_at: datetime, body: bytes) -> Message:
     stored = _STORED[topic]
-    return Message(topic, key, body, _headers(stored.ce_type, stored.ce_id(key, ref), SOURCE, recorded_at))
-
-
-def _headers(ce_type: str, ce_id: str, source: str, at: datetime) -> dict[str, str]:
-    return {
-        "ce_specversion": "1.0",
-        "ce_id": ce_id,
-        "ce_source": source,
-        "ce_type": ce_type,
-        "ce_time": rfc3339(at),
-        "content-type": "application/json",
-    }
+    event_id = stored.ce_id(key, ref)
+    headers = event_headers(event_type=stored.ce_type, event_id=event_id, source=SOURCE, at=recorded_at)
+    return Message(topic, key, body, headers)

@@ -1,14 +1,14 @@
 """How entries leave for topic `points`, and how the service knows that a published fact is its own."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.envelope import numbered_headers
 from schemas.points import points_type
 from services.ledger.adapters.books import POINTS_TOPIC
-from services.ledger.domain.instants import instant_text
 from services.runtime.kafka.relay import StoredOutboxRow
 from services.runtime.ports import Message, Record
 
@@ -19,6 +19,7 @@ JOIN entry e ON e.member_id = row.member_id AND e.member_seq = row.member_seq
 ORDER BY row.position
 """
 HASH_OF = text("SELECT hash FROM entry WHERE member_id = CAST(:member_id AS uuid) AND member_seq = :member_seq")
+SOURCE = "ledger"
 REMEDY = "loyalty rebuild ledger --from topic names the first fact that is missing; restore the newest backup of it"
 
 
@@ -31,8 +32,8 @@ class EntrySource:
         found = await driver.fetch(ENTRIES, [row.key for row in rows], [int(row.ref) for row in rows])
         assert len(found) == len(rows), "an outbox row points to an entry that does not exist"
         return [
-            Message(POINTS_TOPIC, row.key, fact, _headers(row, fact_type, occurred_at, entry_hash))
-            for row, (fact_type, occurred_at, fact, entry_hash) in zip(rows, found, strict=True)
+            Message(POINTS_TOPIC, row.key, entry["fact"], _headers(row, entry))
+            for row, entry in zip(rows, found, strict=True)
         ]
 
 
@@ -50,14 +51,12 @@ class PointsOwner:
         return REMEDY
 
 
-def _headers(row: StoredOutboxRow, fact_type: str, occurred_at: datetime, entry_hash: bytes) -> dict[str, str]:
-    return {
-        "ce_specversion": "1.0",
-        "ce_id": f"{row.key}/{row.ref}",
-        "ce_source": "ledger",
-        "ce_type": points_type(fact_type),
-        "ce_time": instant_text(occurred_at),
-        "content-type": "application/json",
-        "member_seq": row.ref,
-        "hash": entry_hash.hex(),
-    }
+def _headers(row: StoredOutboxRow, entry: Mapping[str, Any]) -> dict[str, str]:
+    return numbered_headers(
+        event_type=points_type(entry["type"]),
+        member_id=row.key,
+        member_seq=int(row.ref),
+        source=SOURCE,
+        at=entry["occurred_at"],
+        link=entry["hash"],
+    )

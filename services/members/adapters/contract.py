@@ -3,7 +3,7 @@
 import json
 from uuid import UUID
 
-from schemas.base import rfc3339
+from schemas.envelope import event_headers
 from schemas.members import MEMBER_V1, IdentityDigest, MemberState
 from schemas.members import Birthday as StatedBirthday
 from schemas.members import Consent as StatedConsent
@@ -39,14 +39,8 @@ def decode(body: bytes) -> Member:
 def headers(body: bytes) -> dict[str, str]:
     """The CloudEvents attributes of a published version; `<member_id>/<version>` is its id."""
     state = MemberState.model_validate_json(body)
-    return {
-        "ce_specversion": "1.0",
-        "ce_id": f"{state.member_id}/{state.version}",
-        "ce_source": SOURCE,
-        "ce_type": MEMBER_V1,
-        "ce_time": rfc3339(state.recorded_at),
-        "content-type": "application/json",
-    }
+    event_id = f"{state.member_id}/{state.version}"
+    return event_headers(event_type=MEMBER_V1, event_id=event_id, source=SOURCE, at=state.recorded_at)
 
 
 def _state(member: Member) -> MemberState:

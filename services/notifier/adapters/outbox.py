@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.base import rfc3339
+from schemas.envelope import numbered_headers
 from schemas.messages import message_type
 from services.runtime.kafka.relay import StoredOutboxRow
 from services.runtime.ports import Message, Record
@@ -79,16 +79,14 @@ def _reference(ref: str) -> tuple[UUID, int]:
 
 
 def _published(row: Row[Any]) -> Message:
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": f"{row.member_id}/{row.member_seq}",
-        "ce_source": SOURCE,
-        "ce_type": message_type(row.fate),
-        "ce_time": rfc3339(row.recorded_at),
-        "content-type": "application/json",
-        "member_seq": str(row.member_seq),
-        "hash": bytes(row.hash).hex(),
-    }
+    headers = numbered_headers(
+        event_type=message_type(row.fate),
+        member_id=str(row.member_id),
+        member_seq=row.member_seq,
+        source=SOURCE,
+        at=row.recorded_at,
+        link=bytes(row.hash),
+    )
     return Message(TOPIC, str(row.member_id), bytes(row.fact), headers)
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from schemas.envelope import event_headers
 from schemas.programme import PROGRAMME_KEY, PROGRAMME_V1, ProgrammeDocument, ProgrammePublished
 from schemas.purchases import PURCHASE_V1
 from services.runtime.ports import Message
 
 SEED = 20260101
+SOURCE = "bench"
 CATEGORIES = ("drinks/coffee", "food/cake", "food/bread", "grocery/dry-goods", "household/paper", "gift-card")
 PROGRAMME = {
     "programme": "bench",
@@ -47,7 +49,7 @@ def programme_message(now: datetime) -> Message:
     """Version 1 of the benchmark's programme, as the programme service would publish it."""
     document = ProgrammeDocument.model_validate(PROGRAMME)
     event = ProgrammePublished(version=1, effective_from=document.effective_from, published_at=now, document=document)
-    headers = _headers("programme/1", PROGRAMME_V1, now)
+    headers = event_headers(event_type=PROGRAMME_V1, event_id="programme/1", source=SOURCE, at=now)
     return Message("programme", PROGRAMME_KEY, event.model_dump_json().encode(), headers)
 
 
@@ -83,7 +85,12 @@ def _purchase(rng: random.Random, member_id: str, number: int, occurred_at: date
         "tenders": [{"type": "card", "amount": sum(int(line["net"]) for line in lines)}],
     }
     body = json.dumps(value, separators=(",", ":")).encode()
-    return Message("purchases", member_id, body, _headers(event_id, PURCHASE_V1, occurred_at))
+    return Message(
+        "purchases",
+        member_id,
+        body,
+        event_headers(event_type=PURCHASE_V1, event_id=event_id, source=SOURCE, at=occurred_at),
+    )
 
 
 def _line(rng: random.Random, line: int) -> dict[str, str | int]:
@@ -95,15 +102,4 @@ def _line(rng: random.Random, line: int) -> dict[str, str | int]:
         "quantity": str(rng.randint(1, 3)),
         "net": net,
         "tax": net // 17,
-    }
-
-
-def _headers(event_id: str, event_type: str, at: datetime) -> dict[str, str]:
-    return {
-        "ce_specversion": "1.0",
-        "ce_id": event_id,
-        "ce_source": "bench",
-        "ce_type": event_type,
-        "ce_time": at.isoformat(),
-        "content-type": "application/json",
     }

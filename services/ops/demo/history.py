@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import text
 
 from schemas.checkouts import CHECKOUT_V1
+from schemas.envelope import event_headers
 from services.ops.demo.journey import Basket, checkouts
 from services.ops.demo.people import person
 from services.ops.demo.shop import Shop
@@ -86,13 +88,7 @@ def _messages(baskets: Sequence[Basket]) -> Iterator[Message]:
 
 
 def _message(checkout: dict[str, Any], event: str) -> Message:
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": event,
-        "ce_source": checkout["source"],
-        "ce_type": CHECKOUT_V1,
-        "ce_time": checkout["occurred_at"],
-        "content-type": "application/json",
-    }
+    at = datetime.fromisoformat(checkout["occurred_at"])
+    headers = event_headers(event_type=CHECKOUT_V1, event_id=event, source=checkout["source"], at=at)
     key = f"{checkout['source']}/{checkout['store']}/{checkout['terminal']}"
     return Message("checkouts", key, json.dumps(checkout).encode(), headers)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.base import rfc3339
+from schemas.envelope import event_headers
 from schemas.programme import PROGRAMME_KEY, PROGRAMME_V1, ProgrammePublished
 from services.runtime.kafka.relay import StoredOutboxRow
 from services.runtime.ports import Message, Record
@@ -40,14 +40,8 @@ class ProgrammeTopic:
 
 def _message(version: int, fact: bytes) -> Message:
     published = ProgrammePublished.model_validate_json(fact)
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": f"{PROGRAMME_KEY}/{version}",
-        "ce_source": SOURCE,
-        "ce_type": PROGRAMME_V1,
-        "ce_time": rfc3339(published.published_at),
-        "content-type": "application/json",
-    }
+    event_id = f"{PROGRAMME_KEY}/{version}"
+    headers = event_headers(event_type=PROGRAMME_V1, event_id=event_id, source=SOURCE, at=published.published_at)
     return Message(TOPIC, PROGRAMME_KEY, fact, headers)
 
 
