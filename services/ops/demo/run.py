@@ -34,6 +34,7 @@ PROGRAMME = Path(__file__).resolve().parents[3] / "deploy" / "programmes" / "jou
 FIGURES = text("""
 SELECT count(*) AS facts,
        count(*) FILTER (WHERE type = 'purchase_recorded') AS purchases,
+       count(*) FILTER (WHERE type = 'points_redeemed') AS redemptions,
        extract(epoch FROM max(recorded_at) FILTER (WHERE type = 'purchase_recorded' AND occurred_at < :today)
                         - min(recorded_at)) AS seconds
 FROM ledger.entry
@@ -66,6 +67,7 @@ class Summary:
     facts: int
     members: int
     tier_changes: int
+    redemptions: int
     messages_received: int
     digest_live: str
     digest_rebuilt: str
@@ -75,8 +77,8 @@ class Summary:
 
     @property
     def is_good(self) -> bool:
-        shown = self.purchases > 0 and self.tier_changes > 0 and self.messages_received > 0
-        return shown and self.verified and self.digest_live == self.digest_rebuilt
+        shown = self.purchases and self.tier_changes and self.messages_received and self.redemptions
+        return bool(shown) and self.verified and self.digest_live == self.digest_rebuilt
 
 
 async def run_demo(options: DemoOptions, console: Console, *, quiet: bool) -> Summary:
@@ -133,6 +135,7 @@ async def _play(scene: _Set, journey: Journey, began: float) -> Summary:
         facts=figures.facts,
         members=comparison.members,
         tier_changes=tier_changes,
+        redemptions=figures.redemptions,
         messages_received=len(mailbox.received),
         digest_live=comparison.digest_live,
         digest_rebuilt=comparison.digest_rebuilt,

@@ -12,6 +12,7 @@ TIMEOUT_SECONDS = 30.0
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 NOT_FOUND = 404
+CONFLICT = 409
 
 T = TypeVar("T")
 
@@ -47,6 +48,21 @@ class Shop:
         """The event id under which the checkout can be followed."""
         answer = await self._client.post(f"{self._stack.url('ingest')}/v1/checkouts", json=checkout)
         return str(self._document(answer)["event_id"])
+
+    async def redeem(self, member_id: str, wish: dict[str, Any], idempotency_key: str) -> dict[str, Any]:
+        """What was spent and the balances behind it; the same key gets the first answer again."""
+        url = f"{self._stack.url('ledger')}/v1/members/{member_id}/redemptions"
+        headers = {"Idempotency-Key": idempotency_key}
+        return self._document(await self._client.post(url, json=wish, headers=headers))
+
+    async def refusal(self, member_id: str, wish: dict[str, Any]) -> dict[str, Any]:
+        """The problem that a redemption which cannot be is answered with."""
+        url = f"{self._stack.url('ledger')}/v1/members/{member_id}/redemptions"
+        answer = await self._client.post(url, json=wish, headers={"Idempotency-Key": "too-much"})
+        if answer.status_code != CONFLICT:
+            raise DemoFailedError(f"more was asked than there is, and the answer was {answer.status_code}")
+        problem: dict[str, Any] = answer.json()
+        return problem
 
     async def outcome(self, event_id: str) -> dict[str, Any] | None:
         return await self._get("ingest", f"/v1/checkouts/{event_id}")

@@ -59,6 +59,7 @@ async def live(shop: Shop, mailbox: Mailbox, clock: Clock, console: Console) -> 
     await eventually("the tier in the ledger", lambda: _tier_applied(shop, member_id))
     dessert = await _buy(shop, clock, console, member_id, "dessert, with the new tier", 3, DESSERT)
     await _send_again(shop, clock, console, member_id, dessert)
+    await _redeem(shop, console, member_id)
     return Today(member_id, 3, mail)
 
 
@@ -91,6 +92,21 @@ async def _send_again(shop: Shop, clock: Clock, console: Console, member_id: str
     if before != after:
         raise DemoFailedError(f"the same checkout earned twice: {before} points, then {after}")
     console.print(f"\nThe till sends the last one again: same id, one duplicate counted, still {after} points")
+
+
+async def _redeem(shop: Shop, console: Console, member_id: str) -> None:
+    wish = {"reward": "flowers", "order": "R-0043"}
+    first = await shop.redeem(member_id, wish, "flowers-for-robin")
+    again = await shop.redeem(member_id, wish, "flowers-for-robin")
+    if first != again:
+        raise DemoFailedError(f"the same key got two answers: {first} and {again}")
+    left = first["balances"]["points"]["available"]
+    console.print(f"\nRobin takes a bunch of flowers for {first['spent']['points']} points; {left} are left")
+    console.print(
+        "  the answer is lost and the till asks again with the same key: the first answer, nothing spent twice"
+    )
+    refusal = await shop.refusal(member_id, wish)
+    console.print(f"  a second bunch: {refusal['code']}, {refusal['available']} of {refusal['required']}")
 
 
 async def _available(shop: Shop, member_id: str) -> int:
