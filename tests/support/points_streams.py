@@ -5,7 +5,8 @@ from hashlib import sha256
 from uuid import UUID, uuid4, uuid5
 
 from schemas.members import MemberState
-from schemas.points import ActivityRecorded, Award, points_type
+from schemas.points import ActivityRecorded, points_type
+from schemas.points_evidence import Award
 from schemas.programme import PROGRAMME_KEY, PROGRAMME_V1, ProgrammeDocument, ProgrammePublished
 from services.runtime.ports import Message
 

@@ -33,6 +33,10 @@ class Programme:
             raise NotReady("the end of topic `programme` was not confirmed lately: is its consumer running?")
         return tuple(self._rules(document) for document in known.versions)
 
+    async def known(self, uow: UnitOfWork) -> tuple[Rules, ...]:
+        """All versions known, whether or not there may be a newer one."""
+        return tuple(self._rules(document) for document in (await known_documents(uow.connection)).versions)
+
     def _rules(self, document: Document) -> Rules:
         rules = self._compiled.get(document.version)
         if rules is None or rules.starts_at != document.starts_at:
@@ -56,7 +60,12 @@ def compile_rules(document: published.ProgrammeDocument, starts_at: datetime) ->
 
 
 def _unit(unit_id: str, unit: published.Unit) -> Unit:
-    return Unit(id=unit_id, validity=_validity(unit.expires), qualifying=unit.kind == "qualifying")
+    return Unit(
+        id=unit_id,
+        validity=_validity(unit.expires),
+        qualifying=unit.kind == "qualifying",
+        on_clawback=unit.on_clawback,
+    )
 
 
 def _validity(expires: published.Expires) -> Validity:
