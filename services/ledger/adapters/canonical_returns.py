@@ -7,7 +7,7 @@ from typing import Any
 
 from services.ledger.adapters.canonical_json import Json, ratio_fields
 from services.ledger.domain.evidence import BroughtBack, CarryChange, ReturnedLine, RuleChange, Waived
-from services.ledger.domain.facts import Cause, PointsCorrected, Readjudicated, ReturnRecorded, ReturnVoided, Tender
+from services.ledger.domain.facts import Cause, PointsCorrected, ReturnRecorded, ReturnVoided, Tender
 from services.ledger.domain.ids import EventId
 from services.ledger.domain.instants import instant_text, parse_instant
 from services.ledger.domain.moves import Move
