@@ -1,12 +1,14 @@
 """What every test may ask for: a real broker, a real database, names of its own on both."""
 
 import contextlib
+import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from services.ops.stack.kafka import LocalKafka
 from services.ops.stack.probe import look_around
@@ -41,6 +43,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         if url := os.environ.get("LOYALTY_DATABASE_URL"):
             drop_template(url, run_directory())
         stop_servers(run_directory())
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A test that configures logging writes to a stream of its own, which the next test must not inherit closed."""
+    root, configured = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**configured)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

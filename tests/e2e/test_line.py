@@ -12,12 +12,16 @@ from schemas.checkouts import CHECKOUT_V1
 from services.runtime.kafka.topics import topic_specs
 from services.runtime.ports import Message
 from tests.support.ledger_process import expel_members
-from tests.support.line import Line, address_of, log_of, new_card
+from tests.support.line import Line, address_of, new_card
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 YUAN = 100
 MAY_BE_PERSONAL = {"checkouts"}
+TABLES = """
+SELECT schemaname, tablename FROM pg_tables
+WHERE schemaname IN ('ingest', 'ledger', 'members', 'notifier', 'programme', 'tiering')
+"""
 
 
 async def test_a_purchase_becomes_points_a_tier_a_mail_and_more_points(line: Line) -> None:
@@ -138,8 +142,13 @@ async def test_nothing_personal_leaves_the_door(line: Line) -> None:
         for record in await line.records(topic):
             told = (record.value or b"") + repr((record.key, dict(record.headers))).encode()
             assert not [trace for trace in traces if trace in told], topic
+    for schema, table in await line.query(TABLES):
+        words = [word for trace in traces for word in (f"%{trace.decode()}%", f"%{trace.hex()}%")]
+        sql = f'SELECT count(*) FROM "{schema}"."{table}" AS t WHERE t::text LIKE ANY (:words)'
+        assert await line.query(sql, words=words) == [(0,)], f"{schema}.{table}"
     for service in line.stack.services:
-        log = log_of(line, service).encode()
+        log = (line.logs / f"{service}.log").read_bytes()
+        assert log
         assert not [trace for trace in traces if trace in log], service
 
 

@@ -123,6 +123,8 @@ CHANGED_ACCOUNT = """
     UPDATE account SET state = convert_to(replace(convert_from(state, 'UTF8'), :was, :becomes), 'UTF8')
     WHERE member_id = :id AND position(CAST(:was AS text) IN convert_from(state, 'UTF8')) > 0
 """
+PATIENT = text("SET LOCAL idle_in_transaction_session_timeout = 0")
+"""For a transaction that does nothing but hold a lock while others run into it, on however slow a machine."""
 WAITING = text("""
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE :statement

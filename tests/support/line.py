@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 import json
-import os
 import secrets
 import sys
 import uuid
@@ -39,9 +38,10 @@ T = TypeVar("T")
 class Line:
     """Every service of one stack, over HTTP with a key for everything, and its topics."""
 
-    def __init__(self, stack: LocalStack, kafka: KafkaSettings) -> None:
+    def __init__(self, stack: LocalStack, kafka: KafkaSettings, logs: Path) -> None:
         self.stack = stack
         self.kafka = kafka
+        self.logs = logs
         self.sequence = itertools.count(1)
         headers = {"Authorization": f"Bearer {stack.api_key}"}
         self.http = httpx.AsyncClient(headers=headers, timeout=30, trust_env=False)
@@ -206,7 +206,7 @@ async def running_line(*, kafka: str, topic_prefix: str, database_url: str, stat
         environment.setenv("LOYALTY_DATABASE_URL", database_url)
         environment.delenv("LOYALTY_SMTP_HOST", raising=False)
         async with LocalStack(options) as stack:
-            line = Line(stack, KafkaSettings(kafka, topic_prefix))
+            line = Line(stack, KafkaSettings(kafka, topic_prefix), state_dir / "logs")
             try:
                 yield line
             finally:
@@ -223,8 +223,3 @@ def address_of(card: str) -> str:
 
 def consent(*, granted: bool) -> dict[str, Any]:
     return {"purpose": "marketing", "channel": "email", "granted": granted, "proof": {"source": "form 7"}}
-
-
-def log_of(line: Line, service: str) -> str:
-    directory = Path(os.fspath(line.stack.environment_file)).parent / "logs"
-    return (directory / f"{service}.log").read_text()

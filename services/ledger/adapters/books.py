@@ -42,18 +42,6 @@ ON CONFLICT (member_id) DO UPDATE SET due_at = excluded.due_at
 DROP_DUE = "DELETE FROM due WHERE member_id = ANY ($1::uuid[])"
 DUE_MEMBERS = "SELECT member_id::text FROM due WHERE due_at <= $1 ORDER BY due_at LIMIT $2"
 
-ENTRY_COLUMNS = (
-    "member_id",
-    "member_seq",
-    "event_id",
-    "part",
-    "type",
-    "occurred_at",
-    "recorded_at",
-    "fact",
-    "hash",
-)
-
 
 class PostgresBooks:
     """The books within one unit of work; every account that it opens stays locked until the work ends."""
@@ -86,24 +74,8 @@ class PostgresBooks:
     async def append(self, entries: Sequence[Entry], accounts: Sequence[Account]) -> None:
         """Writes the facts, the accounts after them and one outbox row per fact."""
         connection = await self._uow.driver()
-        await connection.copy_records_to_table(
-            "entry",
-            columns=ENTRY_COLUMNS,
-            records=[
-                (
-                    entry.member_id,
-                    entry.member_seq,
-                    entry.event_id,
-                    entry.part,
-                    entry.type,
-                    entry.occurred_at,
-                    entry.recorded_at,
-                    entry.fact,
-                    entry.hash,
-                )
-                for entry in entries
-            ],
-        )
+        # An entry is its row: its fields are named and ordered as the columns are.
+        await connection.copy_records_to_table("entry", columns=Entry._fields, records=entries)
         await self._save_accounts(accounts)
         await self._uow.add_outbox(OutboxRow(POINTS_TOPIC, entry.member_id, str(entry.member_seq)) for entry in entries)
 

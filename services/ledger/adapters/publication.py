@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.base import rfc3339
 from schemas.points import points_type
 from services.ledger.adapters.books import POINTS_TOPIC
+from services.ledger.domain.instants import instant_text
 from services.runtime.kafka.relay import StoredOutboxRow
 from services.runtime.ports import Message, Record
 
@@ -56,7 +56,7 @@ def _headers(row: StoredOutboxRow, fact_type: str, occurred_at: datetime, entry_
         "ce_id": f"{row.key}/{row.ref}",
         "ce_source": "ledger",
         "ce_type": points_type(fact_type),
-        "ce_time": rfc3339(occurred_at),
+        "ce_time": instant_text(occurred_at),
         "content-type": "application/json",
         "member_seq": row.ref,
         "hash": entry_hash.hex(),

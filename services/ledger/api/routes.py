@@ -7,10 +7,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.base import rfc3339
+from schemas.base import Instant, rfc3339
 from services.ledger.api.answers import (
     BalancesAnswer,
     EntriesAnswer,
@@ -45,6 +44,7 @@ REFUSALS: Mapping[type[Exception], RefusalMapping] = MappingProxyType(
         UnknownEvent: RefusalMapping(status=404, code="event_unknown"),
     }
 )
+MEMBER_SEQ_MAX = 2**53 - 1
 READ = [require("points:read")]
 
 
@@ -59,8 +59,8 @@ class LedgerRoutes:
     async def balances(
         self,
         member_id: UUID,
-        at: Annotated[AwareDatetime | None, Query(description="event time: how it was then")] = None,
-        known_at: Annotated[AwareDatetime | None, Query(description="by what was recorded then")] = None,
+        at: Annotated[Instant | None, Query(description="event time: how it was then")] = None,
+        known_at: Annotated[Instant | None, Query(description="by what was recorded then")] = None,
     ) -> BalancesAnswer:
         """What a member has, settled to now; or how it was at `at`, by what was known at `known_at`."""
         member = MemberId(str(member_id))
@@ -93,7 +93,7 @@ class LedgerRoutes:
     async def entries(
         self,
         member_id: UUID,
-        cursor: Annotated[int, Query(ge=0, description="the `next` of the page before")] = 0,
+        cursor: Annotated[int, Query(ge=0, le=MEMBER_SEQ_MAX, description="the `next` of the page before")] = 0,
         limit: Annotated[int, Query(ge=1, le=ENTRIES_PAGE_MAX)] = ENTRIES_PAGE,
     ) -> EntriesAnswer:
         """The member's stream, oldest first, as stored and published."""

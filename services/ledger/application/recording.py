@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from services.ledger.domain.arrivals import Arrival, arrival
 from services.ledger.domain.commands import (
@@ -51,8 +51,7 @@ class Account:
         return cls(state=new_account(member_id), chain_head=chain_start(member_id), due_at=None, saved_due_at=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A fact as it is stored: `fact` are its canonical bytes, `hash` chains them to the entry before."""
 
     member_id: MemberId

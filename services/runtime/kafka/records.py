@@ -1,6 +1,7 @@
 """Records as the platform sees them, made from what the client returns."""
 
 import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from aiokafka.structs import ConsumerRecord
@@ -11,13 +12,35 @@ from services.runtime.ports import Record
 IDENTITY_CHARACTERS_MAX = 200
 
 
+class LazyHeaders(Mapping[str, str]):
+    """Decoded as they are asked for: of a batch, mostly those of its last record alone. Of a repeated name the last
+    one counts."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: Sequence[tuple[str, bytes]]) -> None:
+        self._raw = raw
+
+    def __getitem__(self, name: str) -> str:
+        for known, value in reversed(self._raw):
+            if known == name:
+                return storable(value)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self._raw))
+
+    def __len__(self) -> int:
+        return len(dict(self._raw))
+
+
 def to_record(settings: KafkaSettings, raw: ConsumerRecord) -> Record[bytes | None]:
     return Record(
         topic=settings.logical(raw.topic),
         partition=raw.partition,
         offset=raw.offset,
         key=None if raw.key is None else storable(raw.key),
-        headers={name: storable(value) for name, value in raw.headers},
+        headers=LazyHeaders(raw.headers),
         appended_at=datetime.fromtimestamp(raw.timestamp / 1000, UTC),
         value=raw.value,
     )

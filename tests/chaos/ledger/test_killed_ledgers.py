@@ -13,7 +13,7 @@ from sqlalchemy import text
 from services.ledger.adapters.replaying import compare_with_topic
 from services.ops.stack.ports import free_ports
 from services.runtime.ports import Message
-from tests.support.ledger import LedgerService, ledger_service, make_topics, new_member, programme, purchase
+from tests.support.ledger import PATIENT, LedgerService, ledger_service, make_topics, new_member, programme, purchase
 from tests.support.ledger_process import kill, ledger_process
 from tests.support.postgres import fresh_database
 from tests.support.running_services import eventually
@@ -91,15 +91,16 @@ async def test_a_relay_killed_between_its_commit_and_its_delete_repeats_one_batc
 
 
 async def test_a_process_on_an_emptied_database_answers_nothing_and_says_what_to_do(
-    ledger: LedgerService, database_server: str, database_template: str
+    ledger: LedgerService, database_server: str, database_template: str, tmp_path: Path
 ) -> None:
-    await ledger.record(programme())
-    await ledger.record(*sales(20))
+    await ledger.running.send(programme(), *sales(20))
     async with ledger.running.working():
+        await ledger.until_recorded(20)
         await ledger.until_outbox_is_empty()
     (port,) = free_ports(1)
     async with (
         fresh_database(database_server, database_template) as emptied,
+        ledger_service(database_url=emptied, keys=tmp_path) as lost,
         ledger_process(ledger, database_url=emptied, port=port),
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
@@ -107,6 +108,8 @@ async def test_a_process_on_an_emptied_database_answers_nothing_and_says_what_to
         refused = await client.get(f"/v1/members/{MEMBERS[0]}/balances")
         assert (refused.status_code, refused.json()["code"]) == (503, "not_ready")
         assert "this database is behind its topic `points`" in refused.json()["detail"]
+        # Every purchase still stands in its topic, and none of them was decided a second time.
+        assert (await lost.entries(), await lost.query("SELECT 1 FROM checkpoint")) == (0, [])
 
 
 def sales(count: int) -> list[Message]:
@@ -117,6 +120,7 @@ def sales(count: int) -> list[Message]:
 async def locked(ledger: LedgerService, statement: str) -> AsyncIterator[None]:
     """Holds a lock as the owner of the database, and lets go of it at the end of the block."""
     async with ledger.running.owner.engine.connect() as connection:
+        await connection.execute(PATIENT)
         await connection.execute(text(statement))
         yield
         await connection.rollback()
