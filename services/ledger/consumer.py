@@ -15,7 +15,9 @@ from services.ledger.domain.evidence import ReturnedLine
 from services.ledger.domain.facts import Line, SourcePosition, Tender
 from services.ledger.domain.ids import EventId, MemberId, event_id_of
 from services.ledger.domain.instants import in_utc
+from services.ledger.domain.returns import VersionMissingError
 from services.ledger.domain.rules import Rules
+from services.runtime.errors import NotReady
 from services.runtime.ports import Clock, Record
 from services.runtime.postgres.unit_of_work import UnitOfWork
 
@@ -51,8 +53,15 @@ class _Recording:
         self._clock = clock
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[Request]]) -> None:
-        versions = await self._rules.versions(uow)
-        await self._ledger.record(self._books(uow), [record.value for record in records], versions)
+        versions = await self._versions(uow)
+        try:
+            await self._ledger.record(self._books(uow), [record.value for record in records], versions)
+        except VersionMissingError as missing:
+            # A ledger that was rebuilt knows its purchases before it has read the programme again.
+            raise NotReady(str(missing)) from missing
+
+    async def _versions(self, uow: UnitOfWork) -> Sequence[Rules]:
+        return await self._rules.versions(uow)
 
 
 class PurchaseHandler(_Recording):
@@ -104,21 +113,14 @@ class ActivityHandler(_Recording):
         )
 
 
-class TierHandler:
+class TierHandler(_Recording):
     """`tiers`: the loop back from tiering, because tiers multiply earning. Never waits for a newer programme.
 
     The rules that it needs are those of purchases recorded before, which are known.
     """
 
-    def __init__(self, *, ledger: Ledger, books: BooksOf, rules: KnownRules, clock: Clock) -> None:
-        self._ledger = ledger
-        self._books = books
-        self._rules = rules
-        self._clock = clock
-
-    async def handle(self, uow: UnitOfWork, records: Sequence[Record[Request]]) -> None:
-        versions = await self._rules.known(uow)
-        await self._ledger.record(self._books(uow), [record.value for record in records], versions)
+    async def _versions(self, uow: UnitOfWork) -> Sequence[Rules]:
+        return await self._rules.known(uow)
 
     def decode(self, record: Record[bytes | None]) -> Request:
         change = _TIER.validate_json(record.value or b"")

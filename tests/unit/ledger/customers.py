@@ -52,12 +52,12 @@ class Customer:
         return command.event_id
 
     def returns(self, original: EventId, *lines: ReturnedLine, **changes: Any) -> ReturnRecorded:
-        facts = self.record(self.coming_back("return", original, *lines, **changes))
+        facts = self.record(self._coming_back("return", original, *lines, **changes))
         (recorded,) = [fact for fact in facts if isinstance(fact, ReturnRecorded)]
         return recorded
 
     def voids(self, original: EventId, **changes: Any) -> ReturnRecorded | ReturnVoided:
-        facts = self.record(self.coming_back("void", original, **changes))
+        facts = self.record(self._coming_back("void", original, **changes))
         (recorded,) = [fact for fact in facts if isinstance(fact, ReturnRecorded | ReturnVoided)]
         return recorded
 
@@ -69,27 +69,9 @@ class Customer:
         self.now = until
         self.record(Settle(clock=until))
 
-    def coming_back(self, kind: str, original: EventId, *lines: ReturnedLine, **changes: Any) -> RecordReturn:
+    def _coming_back(self, kind: str, original: EventId, *lines: ReturnedLine, **changes: Any) -> RecordReturn:
         self._sequence += 1
-        number = self._sequence
-        settings: dict[str, Any] = {
-            "event_id": event_id_of(kind, str(number)),
-            "occurred_at": self.now,
-            "clock": self.now,
-            "position": SourcePosition("loyalty.purchases", 0, number),
-            "kind": kind,
-            "original_id": original,
-            "source": "pos.acme",
-            "store": "0457",
-            "terminal": "03",
-            "business_day": self.now.date(),
-            "sequence": number,
-            "fingerprint": f"{number:064x}",
-            "currency": "CNY",
-            "lines": lines,
-            "tenders": (Tender("card", sum(line.net for line in lines)),) if lines else (),
-        }
-        return RecordReturn(**(settings | changes))
+        return coming_back(kind, original, *lines, at=self.now, number=self._sequence, **changes)
 
     def balance(self, unit: str = "points") -> Balance:
         return self.state.units.get(unit, Balance())
@@ -98,6 +80,29 @@ class Customer:
         causes = [(fact.cause.event_id, fact.cause.part) for fact in self.stream]
         is_same = fold(new_account(MEMBER), self.stream) == self.state
         return is_same and first_imbalance(self.state) is None and len(set(causes)) == len(causes)
+
+
+def coming_back(
+    kind: str, original: EventId, *lines: ReturnedLine, at: datetime, number: int, **changes: Any
+) -> RecordReturn:
+    settings: dict[str, Any] = {
+        "event_id": event_id_of(kind, str(number)),
+        "occurred_at": at,
+        "clock": at,
+        "position": SourcePosition("loyalty.purchases", 0, number),
+        "kind": kind,
+        "original_id": original,
+        "source": "pos.acme",
+        "store": "0457",
+        "terminal": "03",
+        "business_day": at.date(),
+        "sequence": number,
+        "fingerprint": f"{number:064x}",
+        "currency": "CNY",
+        "lines": lines,
+        "tenders": (Tender("card", sum(line.net for line in lines)),) if lines else (),
+    }
+    return RecordReturn(**(settings | changes))
 
 
 def back(of_line: int | None, net: int, *, quantity: str = "1", number: int = 1, sku: str = "sku-1") -> ReturnedLine:
