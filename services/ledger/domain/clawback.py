@@ -45,7 +45,8 @@ def take(
 def bring_back(state: AccountState, sale: Sale, changes: Sequence[RuleChange], now: datetime) -> Back:
     """What was taken last comes back first, to where it was taken from; a lot that is past expires at once.
 
-    What was never taken is given anew: it had been counted by a purchase whose remainder is used up.
+    What was never taken is given anew: lines are worth more by a tier that was heard of while they were away, or a
+    carried remainder has become a whole point.
     """
     returning = _Returning(state)
     issued: list[tuple[str, int]] = []

@@ -75,7 +75,7 @@ def _change(
     cap = evidence.cap if evidence is not None else None
     uncapped, carry = _wanted(state, rule, held, awards)
     wanted = uncapped if cap is None else min(uncapped, max(cap.limit - cap.used, 0))
-    after = _allowed(state, rule, held, before, wanted, cap, direction)
+    after = _allowed(state, rule, before, wanted, cap, direction)
     if after == before and (carry is None or carry.before == carry.after):
         return None
     period = None if cap is None else cap.period
@@ -101,7 +101,6 @@ def _exact(award: Award | None) -> Fraction:
 def _allowed(
     state: AccountState,
     rule: Rule,
-    held: ByRule | None,
     before: int,
     wanted: int,
     cap: CapUse | None,
@@ -113,8 +112,6 @@ def _allowed(
         return before if is_alone and direction is Direction.GIVE_BACK else wanted
     if direction is Direction.TAKE and is_alone:
         return before
-    if direction is Direction.GIVE_BACK and is_alone:
-        wanted = min(wanted, held.most if held is not None else 0)
     if cap is not None:
         used = state.caps.get(rule.id, {}).get(cap.period, 0)
         wanted = min(wanted, before + max(cap.limit - used, 0))

@@ -45,6 +45,7 @@ def rest_of(sold: Sequence[Line], returned: Iterable[ReturnedLine]) -> Rest:
         took = _least(has, _sum(named, by_sku.get(line.sku, _NOTHING)))
         if line.sku in by_sku:
             by_sku[line.sku] = _less(by_sku[line.sku], _less(took, _least(has, named)))
+        took = _with_tax(has, took)
         back += [_brought_back(line, took)] if any(took) else []
         left += [] if _is_gone(has, took) else [_without(line, took)]
     is_more = is_more or any(over.net or over.quantity for over in by_sku.values())
@@ -74,6 +75,11 @@ def _addressed(
         else:
             is_unknown = True
     return by_line, by_sku, is_unknown
+
+
+def _with_tax(has: _Amounts, took: _Amounts) -> _Amounts:
+    # Many tills leave the tax of a return to be reckoned: it goes in the share of the net.
+    return took if took.tax or not has.net else took._replace(tax=has.tax * took.net // has.net)
 
 
 def _is_gone(has: _Amounts, took: _Amounts) -> bool:

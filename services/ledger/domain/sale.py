@@ -32,13 +32,12 @@ class Taken:
 
 @dataclass(slots=True)
 class ByRule:
-    """What a sale has by one rule now, without its cap, and the most it ever had."""
+    """What a sale has by one rule now, and what it would have without its cap."""
 
     unit: str
     lot: str
     points: int
     uncapped: int
-    most: int
 
 
 @dataclass(slots=True)
@@ -105,7 +104,7 @@ def sales_in(facts: Iterable[Fact]) -> dict[EventId, Sale]:
 
 def _as_sold(fact: PurchaseRecorded) -> Sale:
     rules = {
-        award.rule: ByRule(award.unit, award.lot, award.points, award.uncapped, award.points) for award in fact.awards
+        award.rule: ByRule(award.unit, award.lot, award.points, award.uncapped) for award in fact.awards
     }
     return Sale(fact, fact.tier, rules)
 
@@ -131,10 +130,9 @@ def _apply(sale: Sale, fact: Readjudicated) -> None:
 def _change(sale: Sale, change: RuleChange) -> None:
     known = sale.rules.get(change.rule)
     if known is None:
-        sale.rules[change.rule] = ByRule(change.unit, change.lot, change.after, change.uncapped, change.after)
+        sale.rules[change.rule] = ByRule(change.unit, change.lot, change.after, change.uncapped)
         return
     known.points, known.uncapped = change.after, change.uncapped
-    known.most = max(known.most, change.after)
 
 
 def _given_back(fact: ReturnVoided) -> Iterator[tuple[str, int]]:

@@ -17,15 +17,20 @@ STAND_ON_EARLIER_FACTS = {
     "credit_that_repays_debt",
     "expiry_dragged_along_by_a_purchase",
     "points_activated",
+    "points_corrected",
     "points_expired_by_the_job",
     "points_expired_on_arrival",
-}
+    "sale_voided",
+} | {example.stem for example in EXAMPLES if example.stem.startswith("return_")}
 
 
 def test_there_is_an_example_of_every_kind_of_fact() -> None:
     assert {json.loads(example.read_bytes())["type"] for example in EXAMPLES} == {
         "purchase_recorded",
         "activity_recorded",
+        "return_recorded",
+        "return_voided",
+        "points_corrected",
         "points_expired",
         "points_activated",
         "tier_applied",

@@ -28,6 +28,7 @@ class Sold:
     bonus: int
     stars: int
     is_voided: bool = False
+    issued: dict[str, int] = field(default_factory=dict)
     returns: dict[str, int] = field(default_factory=dict)
 
     def given(self) -> list[Given]:
@@ -68,8 +69,6 @@ class ReferenceLedger:
         tier, room = self.tier(at), 120 - self.bonus_of_day.get(day_of(at), 0)
         sold = self.sales[event] = Sold(at, amount, tier, room, 0, 0, 0)
         self.judge(sold)
-        self.issue("points", sold.base + sold.bonus)
-        self.issue("stars", sold.stars)
         return "first"
 
     def bring_back(self, event: str, sale: str, amount: int) -> str:
@@ -79,7 +78,7 @@ class ReferenceLedger:
         sold = self.sales[sale]
         sold.returns[event] = amount
         sold.left -= amount
-        self.judge(sold)
+        self.judge(sold, takes=True)
         return "first"
 
     def void_sale(self, event: str, sale: str) -> str:
@@ -87,7 +86,7 @@ class ReferenceLedger:
             return "duplicate"
         self.seen[event] = ""
         self.sales[sale].is_voided = True
-        self.judge(self.sales[sale])
+        self.judge(self.sales[sale], takes=True)
         return "first"
 
     def void_return(self, event: str, sale: str, returned: str) -> str:
@@ -95,18 +94,28 @@ class ReferenceLedger:
             return "duplicate"
         self.seen[event] = ""
         sold = self.sales[sale]
-        sold.left += sold.returns.pop(returned, 0)
-        self.judge(sold)
+        if returned in sold.returns:
+            sold.left += sold.returns.pop(returned)
+            self.judge(sold)
         return "first"
 
-    def judge(self, sold: Sold) -> None:
+    def judge(self, sold: Sold, *, takes: bool = False) -> None:
         left = 0 if sold.is_voided else sold.left
         day = day_of(sold.at)
         others = self.bonus_of_day.get(day, 0) - sold.bonus
         sold.base = left * 3 // 200 if sold.tier == "gold" else left // 100
-        sold.bonus = min(left // 100, sold.room, max(120 - others, sold.bonus))
+        # A return takes and never gives, even where the day's bonus has room again.
+        sold.bonus = min(left // 100, sold.room, sold.bonus if takes else max(120 - others, sold.bonus))
         sold.stars = left // 50
         self.bonus_of_day[day] = others + sold.bonus
+        # What comes back to a sale is what was taken from it; only what goes beyond that is new.
+        self.issue_for(sold, "points", sold.base + sold.bonus - sold.issued.get("points", 0))
+        self.issue_for(sold, "stars", sold.stars - sold.issued.get("stars", 0))
+
+    def issue_for(self, sold: Sold, unit: str, points: int) -> None:
+        if points > 0:
+            sold.issued[unit] = sold.issued.get(unit, 0) + points
+            self.issue(unit, points)
 
     def issue(self, unit: str, points: int) -> None:
         self.ever_issued[unit] = self.ever_issued.get(unit, 0) + points
@@ -122,16 +131,17 @@ class ReferenceLedger:
     def change_tier(self, since: datetime, tier: str | None) -> None:
         self.tiers.append((since, tier))
         for sold in self.sales.values():
-            was, heard = sold.base, self.tier(sold.at)
-            if sold.at >= since and heard == "gold" and sold.tier != "gold":
-                self.correct(sold, was)
+            if sold.at >= since and self.tier(sold.at) == "gold" and sold.tier != "gold":
+                self.correct(sold)
 
-    def correct(self, sold: Sold, was: int) -> None:
+    def correct(self, sold: Sold) -> None:
+        """A correction is new altogether, whatever was taken from the sale before."""
+        was, had = sold.base + sold.bonus, sold.issued.get("points", 0)
         sold.tier = "gold"
         self.judge(sold)
-        if sold.base == was:
+        self.issue_for(sold, "points", had + sold.base + sold.bonus - was - sold.issued.get("points", 0))
+        if sold.base + sold.bonus == was:
             sold.tier = None
-        self.issue("points", sold.base - was)
 
     def tier(self, at: datetime) -> str | None:
         found: str | None = None
