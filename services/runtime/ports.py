@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -11,8 +11,7 @@ Clock = Callable[[], datetime]
 """Answers the present as an aware datetime in UTC."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePosition:
+class SourcePosition(NamedTuple):
     """Where a record stands in Kafka; the topic is the logical name, without the deployment's prefix."""
 
     topic: str
@@ -20,8 +19,7 @@ class SourcePosition:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record(Generic[T]):
+class Record(NamedTuple, Generic[T]):
     """One Kafka record; `value` is bytes (None = tombstone) before decoding and the decoded message after.
 
     `appended_at` is the record's Kafka timestamp: append time on LogAppendTime topics, else the producer's.

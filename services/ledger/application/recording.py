@@ -99,7 +99,7 @@ class Ledger:
         """
         accounts = await books.open(member for member, _ in requests)
         known = await books.recorded([(member, command.event_id) for member, command in requests])
-        again = [request for request in requests if isinstance(request[1], RecordReturn | ApplyTier)]
+        again = [each for each in requests if isinstance(each[1], RecordReturn | ApplyTier)]
         earlier = await books.earlier(again) if again else {}
         entries: list[Entry] = []
         touched: dict[MemberId, Account] = {}

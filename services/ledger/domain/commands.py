@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from services.ledger.domain.evidence import ReturnedLine
 from services.ledger.domain.facts import Line, SourcePosition, Tender
 from services.ledger.domain.ids import EventId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordPurchase:
+class RecordPurchase(NamedTuple):
     """An accepted checkout of a known member; amounts in minor units."""
 
     event_id: EventId

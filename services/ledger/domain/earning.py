@@ -4,12 +4,11 @@ The order is rate, tier factor, best-of, rounding, cap. Amounts stay integers ov
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache
 from math import gcd
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from services.ledger.domain.evidence import Award, CapUse, CarryChange, LineShare
@@ -44,8 +43,7 @@ class Basket(Protocol):
     def tenders(self) -> tuple[Tender, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(NamedTuple):
     """What the member has used and carries, and the tier that counts: the part of the account that earning reads."""
 
     tier: str | None
@@ -53,8 +51,7 @@ class Allowance:
     carries: Mapping[str, Fraction]
 
 
-@dataclass(frozen=True, slots=True)
-class Eligible:
+class Eligible(NamedTuple):
     """What of each line counts: numerators over one denominator, in minor units."""
 
     lines: tuple[int, ...]
@@ -65,8 +62,7 @@ class Eligible:
         return sum(self.lines) // self.over
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
+class _Claim(NamedTuple):
     """What a rule would give before rounding and cap: `exact` over `over`."""
 
     rule: Rule

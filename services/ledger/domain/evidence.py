@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 LineShare = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class CapUse:
+class CapUse(NamedTuple):
     """The allowance that an award met: `used` points of `limit` were gone in this period before it."""
 
     period: str
@@ -15,16 +15,14 @@ class CapUse:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class CarryChange:
+class CarryChange(NamedTuple):
     """The hidden remainder of a rule before and after an award, in the unit's smallest step."""
 
     before: Fraction
     after: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class Award:
+class Award(NamedTuple):
     """What one rule gave: `points` went into `lot`, of the `uncapped` ones that rounding left.
 
     `lines` are pairs (line number, exact points over the common denominator `over`), before rounding and cap; empty for

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from services.ledger.domain.evidence import Award, BroughtBack, ReturnedLine, RuleChange, Waived
 from services.ledger.domain.ids import EventId
 from services.ledger.domain.moves import Move
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePosition:
+class SourcePosition(NamedTuple):
     """The Kafka record that caused a fact."""
 
     topic: str
@@ -18,8 +17,7 @@ class SourcePosition:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """The header of every fact; part 0 is the decision itself, 1, 2 … are what it dragged along, in stream order."""
 
     event_id: EventId
@@ -29,8 +27,7 @@ class Cause:
     position: SourcePosition | None
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a basket; `net` and `tax` in minor units, `quantity` as a decimal string."""
 
     line: int
@@ -41,8 +38,7 @@ class Line:
     tax: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tender:
+class Tender(NamedTuple):
     """How a part of a basket was paid, in minor units; `reference` names the redemption or hold of `points`."""
 
     type: str

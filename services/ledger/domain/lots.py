@@ -1,7 +1,6 @@
 """A lot is all points of one (unit, expiry, activation) of a member."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,8 +18,7 @@ class LotTerms(NamedTuple):
     activates_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lot:
+class Lot(NamedTuple):
     """What a member still has of a lot; spent and expired points are no longer in it."""
 
     id: str

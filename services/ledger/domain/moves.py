@@ -1,8 +1,7 @@
 """Points move between buckets and do nothing else."""
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import NamedTuple, Self
 
 
 class Bucket(StrEnum):
@@ -38,8 +37,7 @@ class Bucket(StrEnum):
 SOURCES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """`points` (> 0, smallest steps) of one lot go from `source` to `target`; lot "" where none is touched."""
 
     unit: str

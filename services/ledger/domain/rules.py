@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.ledger.domain.expiry import Duration, Validity, add, expires_at
@@ -104,8 +104,7 @@ class Pending:
     validity_from: Literal["earning", "activation"] = "earning"
 
 
-@dataclass(frozen=True, slots=True)
-class Occasion:
+class Occasion(NamedTuple):
     """What the conditions of a rule look at; `local` in the programme's zone, `store_local` in the store's."""
 
     channel: str | None

@@ -103,9 +103,7 @@ def sales_in(facts: Iterable[Fact]) -> dict[EventId, Sale]:
 
 
 def _as_sold(fact: PurchaseRecorded) -> Sale:
-    rules = {
-        award.rule: ByRule(award.unit, award.lot, award.points, award.uncapped) for award in fact.awards
-    }
+    rules = {award.rule: ByRule(award.unit, award.lot, award.points, award.uncapped) for award in fact.awards}
     return Sale(fact, fact.tier, rules)
 
 

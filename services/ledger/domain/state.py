@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from typing import NamedTuple
 
 from services.ledger.domain.ids import MemberId
 from services.ledger.domain.lots import Lot
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(NamedTuple):
     """All buckets of one unit, in its smallest step; the order of the fields is `Bucket.position`."""
 
     issued: int = 0
@@ -31,8 +31,7 @@ class Balance:
         ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class TierStep:
+class TierStep(NamedTuple):
     """From this instant on the member has this tier (None = no tier); `seq` is the number of the change."""
 
     effective_from: datetime

@@ -50,7 +50,7 @@ def as_document(verdict: Verdict) -> dict[str, object]:
         "members": verdict.members,
         "facts": verdict.facts,
         "outbox": verdict.outbox,
-        "units": {unit: dataclasses.asdict(balance) for unit, balance in verdict.totals().items()},
+        "units": {unit: balance._asdict() for unit, balance in verdict.totals().items()},
         "offence": verdict.offence and dataclasses.asdict(verdict.offence),
     }
 

@@ -79,11 +79,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(sale=sales)
     def hear_of_a_sale_again(self, sale: RecordPurchase) -> None:
-        self.send_sale(replace(sale, clock=self.now))
+        self.send_sale(sale._replace(clock=self.now))
 
     @rule(sale=sales, amount=amounts)
     def hear_of_a_sale_with_other_content(self, sale: RecordPurchase, amount: int) -> None:
-        self.send_sale(replace(sale, clock=self.now, lines=(line(amount),), fingerprint="e" * 64))
+        self.send_sale(sale._replace(clock=self.now, lines=(line(amount),), fingerprint="e" * 64))
 
     @rule(target=returns, sale=sales, share=st.integers(1, 4), later=seconds)
     def bring_back_a_part(self, sale: RecordPurchase, share: int, later: int) -> RecordReturn:

@@ -1,6 +1,5 @@
 """What a return takes, from where, and what does not fit its sale."""
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -89,9 +88,9 @@ def test_a_return_in_another_currency_takes_nothing_and_is_flagged() -> None:
 
 
 def test_pieces_of_one_product_on_several_lines_come_back_one_after_another() -> None:
-    latte = replace(line(2000, number=1, quantity="1"), sku="latte")
+    latte = line(2000, number=1, quantity="1")._replace(sku="latte")
     customer = Customer()
-    sale = customer.buys(latte, replace(latte, line=2))
+    sale = customer.buys(latte, latte._replace(line=2))
 
     first = customer.returns(sale, back(None, 3000, quantity="1.5", number=9, sku="latte"))
     second = customer.returns(sale, back(None, 1000, quantity="0.5", number=9, sku="latte"))
