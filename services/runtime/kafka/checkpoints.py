@@ -79,6 +79,15 @@ async def advance(uow: UnitOfWork, of: PartitionId, to: Advance) -> None:
     )
 
 
+async def move(uow: UnitOfWork, of: PartitionId, *, to_offset: int) -> int | None:
+    """By hand: who holds the partition is fenced and goes on from there. Answers the old offset, None for no row."""
+    row = (await uow.connection.execute(_LOOK, of.parameters())).one_or_none()
+    if row is None:
+        return None
+    await uow.connection.execute(_MOVE, of.parameters() | {"to": to_offset})
+    return int(row.next_offset)
+
+
 async def note_state(
     database: Database, of: PartitionId, *, epoch: int, state: PartitionState, cause: str | None
 ) -> None:
@@ -108,6 +117,19 @@ _LOCK = text("""
     WHERE consumer = :consumer AND topic = :topic AND partition = :partition
       AND epoch = :epoch AND next_offset = :expected
     FOR UPDATE OF c
+""")
+
+_LOOK = text("""
+    SELECT next_offset FROM checkpoint
+    WHERE consumer = :consumer AND topic = :topic AND partition = :partition FOR UPDATE
+""")
+
+# The last record is forgotten: it stands behind the new position, or is no longer kept.
+_MOVE = text("""
+    UPDATE checkpoint SET
+      epoch = epoch + 1, next_offset = :to, last_offset = NULL, last_id = NULL, unreadable_run = '{}',
+      state = 'running', cause = NULL, updated_at = clock_timestamp()
+    WHERE consumer = :consumer AND topic = :topic AND partition = :partition
 """)
 
 _ADVANCE = text("""
