@@ -11,20 +11,17 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from services.ledger.adapters.canonical import decode, decode_state, encode, encode_state
 from services.ledger.domain.arrivals import Arrival, arrival
 from services.ledger.domain.balances import as_of, view
-from services.ledger.domain.commands import ApplyTier, Command, RecordActivity, RecordPurchase, RecordReturn, Settle
+from services.ledger.domain.commands import ApplyTier, Command, RecordActivity, RecordPurchase, Settle
 from services.ledger.domain.decide import decide
-from services.ledger.domain.evidence import ReturnedLine
 from services.ledger.domain.evolve import evolve, fold
 from services.ledger.domain.expiry import Duration, Validity
-from services.ledger.domain.facts import ActivityRecorded, Fact, PurchaseRecorded, ReturnRecorded, ReturnVoided
-from services.ledger.domain.ids import EventId
+from services.ledger.domain.facts import ActivityRecorded, Fact, PurchaseRecorded
 from services.ledger.domain.rules import Basis, Cap, Earn, Pending, Rule, Rules, Unit, When
 from services.ledger.domain.settle import next_due
 from services.ledger.domain.state import AccountState, Balance, new_account
 from services.ledger.domain.verify import first_imbalance
 from tests.property.ledger.reference import ReferenceLedger
 from tests.unit.ledger.builders import BASE, MEMBER, YEAR_TO_MONTH_END, activity, line, programme, purchase, tier
-from tests.unit.ledger.customers import back, coming_back
 
 START = datetime(2026, 1, 20, 3, tzinfo=UTC)
 PER_YUAN = Earn("points", Fraction(1), Basis.AMOUNT, 100)
@@ -47,7 +44,6 @@ class LedgerMachine(RuleBasedStateMachine):
     """Each rule is one step of a member's life; time only moves where a rule says so."""
 
     sales: Bundle[RecordPurchase] = Bundle("sales")
-    returns: Bundle[RecordReturn] = Bundle("returns")
     reviews: Bundle[RecordActivity] = Bundle("reviews")
 
     @initialize()
@@ -84,29 +80,6 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(sale=sales, amount=amounts)
     def hear_of_a_sale_with_other_content(self, sale: RecordPurchase, amount: int) -> None:
         self.send_sale(sale._replace(clock=self.now, lines=(line(amount),), fingerprint="e" * 64))
-
-    @rule(target=returns, sale=sales, share=st.integers(1, 4), later=seconds)
-    def bring_back_a_part(self, sale: RecordPurchase, share: int, later: int) -> RecordReturn:
-        """What is still there, or a part of it."""
-        amount = max(self.reference.sales[sale.event_id].left, 0) // share
-        self.now += timedelta(seconds=later)
-        return self.send_back("return", sale.event_id, back(1, amount, quantity="0"))
-
-    @rule(target=returns, returned=returns)
-    def void_a_return_or_a_void(self, returned: RecordReturn) -> RecordReturn:
-        if returned.kind == "void":
-            return returned
-        return self.send_back("void", returned.event_id)
-
-    @rule(sale=sales, goes=st.booleans())
-    def void_a_sale(self, sale: RecordPurchase, goes: bool) -> None:
-        # Rarely, for a sale that is voided has no more to show.
-        if goes and self.number % 3 == 0:
-            self.send_back("void", sale.event_id)
-
-    @rule(returned=returns)
-    def hear_of_a_return_again(self, returned: RecordReturn) -> None:
-        self.take_back(replace(returned, clock=self.now))
 
     @rule(target=reviews)
     def review(self) -> RecordActivity:
@@ -153,35 +126,15 @@ class LedgerMachine(RuleBasedStateMachine):
         amount, at = command.lines[0].net, command.occurred_at
         assert self.reference.purchase(command.event_id, command.fingerprint, amount, at) == found
 
-    def send_back(self, kind: str, original: EventId, *lines: ReturnedLine) -> RecordReturn:
-        self.number += 1
-        command = coming_back(kind, original, *lines, at=self.now, number=self.number)
-        self.take_back(command)
-        return command
-
-    def take_back(self, command: RecordReturn) -> None:
-        found = self.send(command, command.fingerprint)
-        event, original = command.event_id, command.original_id
-        if command.kind == "return":
-            expected = self.reference.bring_back(event, original, command.lines[0].net)
-        elif original in self.reference.sales:
-            expected = self.reference.void_sale(event, original)
-        else:
-            (returned,) = [fact for fact in self.stream if fact.cause.event_id == original and fact.cause.part == 0]
-            assert isinstance(returned, ReturnRecorded)
-            expected = self.reference.void_return(event, returned.original_id, original)
-        assert expected == found
-
     def send_review(self, command: RecordActivity) -> None:
         found = self.send(command, command.fingerprint)
         assert self.reference.review(command.event_id, command.occurred_at) == found
 
-    def send(self, command: RecordPurchase | RecordReturn | RecordActivity, fingerprint: str) -> Arrival:
+    def send(self, command: RecordPurchase | RecordActivity, fingerprint: str) -> Arrival:
         known = [
             fact.fingerprint
             for fact in self.stream
-            if isinstance(fact, PurchaseRecorded | ReturnRecorded | ReturnVoided | ActivityRecorded)
-            and fact.cause.event_id == command.event_id
+            if isinstance(fact, PurchaseRecorded | ActivityRecorded) and fact.cause.event_id == command.event_id
         ]
         found = arrival(known[0] if known else None, fingerprint)
         if found is Arrival.FIRST:
@@ -189,7 +142,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return found
 
     def record(self, command: Command | ApplyTier) -> None:
-        facts = decide(self.state, command, (PROGRAMME,), self.stream)
+        facts = decide(self.state, command, (PROGRAMME,))
         self.state = fold(self.state, facts)
         self.stream += facts
 
@@ -203,7 +156,6 @@ class LedgerMachine(RuleBasedStateMachine):
                 pending=self.reference.pending(unit, live.at),
                 available=self.reference.available(unit, live.at),
                 expired=self.reference.expired(unit, live.at),
-                reversed=self.reference.taken_back(unit),
             )
         assert self.state.visits == self.reference.purchases
 
