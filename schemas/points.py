@@ -174,6 +174,61 @@ class MemberStatusApplied(Fact):
     version: Count
 
 
+class CommandKey(Contract):
+    """Who asked (the owner of the API key), under which Idempotency-Key, and the SHA-256 of what the body said."""
+
+    principal: ShortText
+    key: Annotated[str, Field(min_length=1, max_length=255)]
+    body_hash: Sha256Text
+
+
+class Allotment(Contract):
+    """`taken` of `limit` were gone before this one."""
+
+    taken: Count
+    limit: Count
+
+
+Spent = dict[Token, Annotated[Points, Field(ge=1)]]
+
+
+class PointsRedeemed(Fact):
+    """Points were spent: on a `reward`, `as_money` worth `minor` of a basket, or for what only the till knows.
+
+    `redemption_id` is the event id. `stock` (over all members) and `per_member` are there where the reward is limited.
+    """
+
+    type: Literal["points_redeemed"]
+    redemption_id: UuidText
+    reward: Token | None
+    as_money: Token | None
+    minor: MinorAmount | None
+    basket_minor: MinorAmount | None
+    order: ShortText | None
+    spent: Spent
+    stock: Allotment | None
+    per_member: Allotment | None
+    programme_version: Count
+    tier: Token | None
+    command: CommandKey
+
+
+class RedemptionCancelled(Fact):
+    """What a redemption had spent went back into the lots that it came from; what of it repaid debt or was past its
+    expiry stands in the moves and in the expiries behind this fact.
+
+    `limited` is the reward of which one more can be had again: of the stock, of the member's allowance, or both.
+    """
+
+    type: Literal["redemption_cancelled"]
+    redemption_id: UuidText
+    given_back: Spent
+    limited: Token | None
+    frees_stock: bool
+    frees_allowance: bool
+    command: CommandKey
+
+
 PointsFact = Annotated[
     PurchaseRecorded
     | ActivityRecorded
@@ -183,7 +238,9 @@ PointsFact = Annotated[
     | PointsExpired
     | PointsActivated
     | TierApplied
-    | MemberStatusApplied,
+    | MemberStatusApplied
+    | PointsRedeemed
+    | RedemptionCancelled,
     Field(discriminator="type"),
 ]
 

@@ -164,6 +164,8 @@ class Tiers(ProgrammePart):
 
 
 class AsMoney(ProgrammePart):
+    """`points` pay `minor`; `minimum` and `step` are of what is paid with points, in minor units."""
+
     unit: Token
     points: Positive
     minor: Positive
@@ -173,6 +175,8 @@ class AsMoney(ProgrammePart):
 
 
 class Reward(ProgrammePart):
+    """`stock` is for all members together, `per_member` for each; both count from when the reward had them first."""
+
     id: Token
     name: Text | None = None
     price: dict[Token, Positive] | None = None

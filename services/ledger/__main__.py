@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from services.ledger.adapters import canonical
@@ -11,8 +12,11 @@ from services.ledger.adapters.books import PostgresBooks
 from services.ledger.adapters.programme import Programme
 from services.ledger.adapters.publication import EntrySource, PointsOwner
 from services.ledger.adapters.statuses import PostgresStatuses
-from services.ledger.api import REFUSALS, build_router
+from services.ledger.adapters.stocks import PostgresStocks
+from services.ledger.adapters.till_books import PostgresTillBooks
+from services.ledger.api import REFUSALS, TILL_REFUSALS, TillRoutes, build_router, build_till_router
 from services.ledger.application.recording import Ledger
+from services.ledger.application.redeeming import Tills
 from services.ledger.consumer import ActivityHandler, MemberHandler, PurchaseHandler, TierHandler
 from services.ledger.jobs import SettleDue
 from services.runtime.documents import DocumentHandler
@@ -39,7 +43,20 @@ def _handlers(context: Context[ServiceSettings]) -> Mapping[str, Handler[Any]]:
 
 def _api(context: Context[ServiceSettings]) -> Api:
     router = build_router(database=context.database, archive=PostgresArchive, clock=context.clock)
-    return Api(routers=[router], refusals=REFUSALS)
+    return Api(routers=[router, build_till_router(_till(context))], refusals={**REFUSALS, **TILL_REFUSALS})
+
+
+def _till(context: Context[ServiceSettings]) -> TillRoutes:
+    programme = Programme(context.clock, PROGRAMME_GOOD_FOR)
+    return TillRoutes(
+        database=context.database,
+        tills=Tills(Ledger(canonical)),
+        books=PostgresTillBooks,
+        versions=lambda connection: partial(programme.known, connection),
+        archive=PostgresArchive,
+        stocks=PostgresStocks,
+        clock=context.clock,
+    )
 
 
 def _jobs(context: Context[ServiceSettings]) -> Sequence[Job]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.members import MemberState
 from schemas.purchases import Activity, Purchase
@@ -32,7 +33,7 @@ class KnownRules(Protocol):
         """NotReady where it is not certain that all versions in force are among them."""
         ...
 
-    async def known(self, uow: UnitOfWork) -> Sequence[Rules]: ...
+    async def known(self, connection: AsyncConnection) -> Sequence[Rules]: ...
 
 
 class MemberStatuses(Protocol):
@@ -120,7 +121,7 @@ class TierHandler(_Recording):
     """
 
     async def _versions(self, uow: UnitOfWork) -> Sequence[Rules]:
-        return await self._rules.known(uow)
+        return await self._rules.known(uow.connection)
 
     def decode(self, record: Record[bytes | None]) -> Request:
         change = _TIER.validate_json(record.value or b"")

@@ -55,6 +55,9 @@ def _fact(entry: Json, *, later: bool = False) -> Iterator[str]:
         yield f"    programme version {fact['programme_version']}, {tier}"
     if "eligible_minor" in fact:
         yield f"    eligible {money(fact['eligible_minor'])} {fact['currency']} of {len(fact['lines'])} lines"
+    if "spent" in fact:
+        bought = fact["reward"] or fact["as_money"] or "what the till knows"
+        yield f"    for {bought}, order {fact['order'] or 'not named'}"
     for award in fact.get("awards", ()):
         yield from _award(award)
     yield from _moves(fact["moves"])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -51,6 +52,11 @@ async def known_documents(connection: AsyncConnection) -> KnownDocuments:
     rows = (await connection.execute(_VERSIONS)).all()
     confirmed_at = await connection.scalar(_CONFIRMED_AT)
     return KnownDocuments(tuple(Document(row.version, row.starts_at, row.body) for row in rows), confirmed_at)
+
+
+async def known_starts(driver: Any) -> list[tuple[int, datetime]]:
+    """Versions with their starts, ascending, without the bodies: for whoever has read those before."""
+    return [(row[0], row[1]) for row in await driver.fetch(_STARTS)]
 
 
 def read_head(record: Record[bytes]) -> DocumentHead:
@@ -111,6 +117,8 @@ def _with_body(record: Record[bytes | None], body: bytes) -> Record[bytes]:
 
 
 _VERSIONS = text("SELECT version, starts_at, body FROM document_version ORDER BY version")
+
+_STARTS = "SELECT version, starts_at FROM document_version ORDER BY version"
 
 _CONFIRMED_AT = text("SELECT confirmed_at FROM document_confirmation")
 

@@ -55,7 +55,7 @@ class PostgresBooks:
         connection = await self._uow.driver()
         await connection.execute(INSERT_MISSING, ids)
         rows = await connection.fetch(LOCK_ACCOUNTS, ids)
-        return {MemberId(member): _account(member, head, state, due) for member, _, head, state, due in rows}
+        return {MemberId(member): account_of(member, head, state, due) for member, _, head, state, due in rows}
 
     async def recorded(self, causes: Sequence[tuple[MemberId, EventId]]) -> dict[tuple[MemberId, EventId], str]:
         """The causes that already are in the stream, with the fingerprint of what they caused."""
@@ -73,11 +73,14 @@ class PostgresBooks:
 
     async def append(self, entries: Sequence[Entry], accounts: Sequence[Account]) -> None:
         """Writes the facts, the accounts after them and one outbox row per fact."""
+        await self.insert_entries(entries)
+        await self._save_accounts(accounts)
+        await self._uow.add_outbox(OutboxRow(POINTS_TOPIC, entry.member_id, str(entry.member_seq)) for entry in entries)
+
+    async def insert_entries(self, entries: Sequence[Entry]) -> None:
         connection = await self._uow.driver()
         # An entry is its row: its fields are named and ordered as the columns are.
         await connection.copy_records_to_table("entry", columns=Entry._fields, records=entries)
-        await self._save_accounts(accounts)
-        await self._uow.add_outbox(OutboxRow(POINTS_TOPIC, entry.member_id, str(entry.member_seq)) for entry in entries)
 
     async def due_members(self, now: datetime, limit: int) -> list[MemberId]:
         connection = await self._uow.driver()
@@ -103,7 +106,7 @@ class PostgresBooks:
             await connection.execute(DROP_DUE, [a.state.member_id for a in moved if a.due_at is None])
 
 
-def _account(member: str, head: bytes | None, state: bytes | None, due_at: datetime | None) -> Account:
+def account_of(member: str, head: bytes | None, state: bytes | None, due_at: datetime | None) -> Account:
     if head is None or state is None:
         return Account.new(MemberId(member))
     return Account(state=decode_state(state), chain_head=head, due_at=due_at, saved_due_at=due_at)

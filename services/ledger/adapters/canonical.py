@@ -17,6 +17,7 @@ from services.ledger.adapters.canonical_returns import (
     return_fields,
     void_fields,
 )
+from services.ledger.adapters.canonical_spending import cancelled, cancelled_fields, redeemed, redeemed_fields
 from services.ledger.adapters.canonical_state import decode_state, encode_books, encode_state
 from services.ledger.domain.evidence import Award, CapUse, CarryChange
 from services.ledger.domain.facts import (
@@ -28,7 +29,9 @@ from services.ledger.domain.facts import (
     PointsActivated,
     PointsCorrected,
     PointsExpired,
+    PointsRedeemed,
     PurchaseRecorded,
+    RedemptionCancelled,
     ReturnRecorded,
     ReturnVoided,
     SourcePosition,
@@ -223,6 +226,8 @@ _FIELDS: Mapping[type[Fact], Callable[[Any], Json]] = {
     PointsActivated: _lot_fields,
     TierApplied: _tier_fields,
     MemberStatusApplied: _status_fields,
+    PointsRedeemed: redeemed_fields,
+    RedemptionCancelled: cancelled_fields,
 }
 _READERS: Mapping[str, Callable[[Json, Cause, tuple[Move, ...]], Fact]] = {
     ReturnRecorded.TYPE: read_return,
@@ -240,4 +245,6 @@ _READERS: Mapping[str, Callable[[Json, Cause, tuple[Move, ...]], Fact]] = {
     MemberStatusApplied.TYPE: lambda document, cause, moves: MemberStatusApplied(
         cause, moves, document["status"], document["version"]
     ),
+    PointsRedeemed.TYPE: redeemed,
+    RedemptionCancelled.TYPE: cancelled,
 }

@@ -26,8 +26,9 @@ def encode_state(state: AccountState) -> bytes:
             _carries(state.carries),
             _last_recorded(state.last_recorded_at),
             _lots(state.lots),
-            f'"member_id":"{state.member_id}","member_seq":{state.member_seq},"status":{quoted(state.status)},'
-            f'"status_version":{state.status_version},"tier_seq":{state.tier_seq}',
+            f'"member_id":"{state.member_id}","member_seq":{state.member_seq}',
+            _rewards(state.rewards),
+            f'"status":{quoted(state.status)},"status_version":{state.status_version},"tier_seq":{state.tier_seq}',
             _tiers(state.tiers),
             _units(state.units),
             f'"visits":{state.visits}',
@@ -58,6 +59,7 @@ def decode_state(encoded: bytes) -> AccountState:
         tuple([TierStep(parse_instant(start), tier, seq) for start, tier, seq in document.get("tiers", ())]),
         document["tier_seq"],
         document["visits"],
+        document.get("rewards", {}),
     )
 
 
@@ -91,6 +93,12 @@ def _lots(lots: Mapping[str, Lot]) -> str:
         return ""
     kept = [f"{quoted(lot.id)}:[{lot.pending},{lot.available},{lot.held}]" for _, lot in sorted(lots.items())]
     return f'"lots":{{{",".join(kept)}}}'
+
+
+def _rewards(rewards: Mapping[str, int]) -> str:
+    if not rewards:
+        return ""
+    return f'"rewards":{{{",".join([f"{quoted(reward)}:{taken}" for reward, taken in sorted(rewards.items())])}}}'
 
 
 def _tiers(tiers: Sequence[TierStep]) -> str:

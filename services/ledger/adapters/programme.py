@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from schemas import programme as published
 from services.ledger.domain.expiry import Validity, parse_duration
+from services.ledger.domain.rewards import MoneyRate, Reward
 from services.ledger.domain.rules import Basis, Cap, Earn, Pending, Rule, Rules, Unit, When
-from services.runtime.documents import Document, known_documents
+from services.runtime.documents import Document, known_documents, known_starts
 from services.runtime.errors import NotReady
 from services.runtime.ports import Clock
 from services.runtime.postgres.unit_of_work import UnitOfWork
@@ -24,6 +27,16 @@ class Programme:
         self._good_for = good_for
         self._compiled: dict[int, Rules] = {}
 
+    async def known(self, connection: AsyncConnection) -> tuple[Rules, ...]:
+        """All versions known, however long ago that was confirmed: a till does not wait."""
+        raw = await connection.get_raw_connection()
+        starts = await known_starts(raw.driver_connection)
+        compiled = [self._compiled.get(version) for version, _ in starts]
+        known = tuple([rules for rules in compiled if rules is not None])
+        if [(rules.version, rules.starts_at) for rules in known] == starts:
+            return known
+        return tuple(self._rules(document) for document in (await known_documents(connection)).versions)
+
     async def versions(self, uow: UnitOfWork) -> tuple[Rules, ...]:
         """All versions known; NotReady when there is none, or nobody has confirmed lately that there is no newer."""
         known = await known_documents(uow.connection)
@@ -32,10 +45,6 @@ class Programme:
         if not known.ready_at(self._clock(), self._good_for):
             raise NotReady("the end of topic `programme` was not confirmed lately: is its consumer running?")
         return tuple(self._rules(document) for document in known.versions)
-
-    async def known(self, uow: UnitOfWork) -> tuple[Rules, ...]:
-        """All versions known, whether or not there may be a newer one."""
-        return tuple(self._rules(document) for document in (await known_documents(uow.connection)).versions)
 
     def _rules(self, document: Document) -> Rules:
         rules = self._compiled.get(document.version)
@@ -56,6 +65,7 @@ def compile_rules(document: published.ProgrammeDocument, starts_at: datetime) ->
         rules=tuple(_rule(rule) for rule in document.earning.rules),
         excluded_categories=document.earning.exclude.categories,
         tax_counts=document.earning.tax_counts,
+        rewards={reward.id: _reward(reward) for reward in document.rewards},
     )
 
 
@@ -122,6 +132,23 @@ def _pending(pending: published.Pending | str | None) -> Pending | None:
             return Pending(after=parse_duration(pending))
         case published.Pending():
             return Pending(after=parse_duration(pending.after), validity_from=pending.validity_from)
+
+
+def _reward(reward: published.Reward) -> Reward:
+    return Reward(
+        id=reward.id,
+        price=reward.price,
+        rate=_rate(reward.as_money) if reward.as_money else None,
+        stock=reward.stock,
+        per_member=reward.per_member,
+        tiers=_any_of(reward.tiers),
+        dates=reward.dates,
+        name={language: text for language, text in (reward.name or {}).items()},
+    )
+
+
+def _rate(rate: published.AsMoney) -> MoneyRate:
+    return MoneyRate(rate.unit, rate.points, rate.minor, rate.minimum, rate.step, Fraction(rate.max_share))
 
 
 def _any_of(value: str | Iterable[str] | None) -> frozenset[str] | None:

@@ -111,6 +111,14 @@ class Ledger:
         await self._write(books, entries, touched)
         return len(entries)
 
+    async def enact(
+        self, books: Books, account: Account, command: Command, versions: Sequence[Rules]
+    ) -> tuple[Fact, ...]:
+        """Decides one command on an account that is open, at once, and writes its facts; a refusal writes nothing."""
+        facts = decide(account.state, command, versions)
+        await self._write(books, self._enter(account, facts), {account.state.member_id: account})
+        return facts
+
     async def settle_due(self, books: Books, now: datetime) -> int:
         """Records what activation and expiry have already done to the accounts that are due; returns how many."""
         accounts = await books.open(await books.due_members(now, SETTLE_BATCH))
@@ -122,13 +130,16 @@ class Ledger:
         self, account: Account, command: Command, versions: Sequence[Rules], earlier: list[Fact] | None = None
     ) -> list[Entry]:
         """`earlier` are facts that the command may have to judge again; it grows by those decided."""
-        entries = []
         facts = decide(account.state, command, versions, earlier or ())
+        if earlier is not None:
+            earlier += facts
+        return self._enter(account, facts)
+
+    def _enter(self, account: Account, facts: Sequence[Fact]) -> list[Entry]:
+        entries = []
         for fact in facts:
             account.state = evolve(account.state, fact)
             entries.append(self._entry(account, fact))
-        if earlier is not None:
-            earlier += facts
         account.due_at = next_due(account.state)
         return entries
 

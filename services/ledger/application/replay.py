@@ -43,7 +43,7 @@ class MemberFold:
     def empty(cls, member_id: MemberId) -> "MemberFold":
         return cls(new_account(member_id), chain_start(member_id))
 
-    def add(self, codec: ReplayCodec, encoded: bytes, stored_hash: bytes) -> None:
+    def add(self, codec: ReplayCodec, encoded: bytes, stored_hash: bytes) -> Fact:
         """Takes the next fact; StreamError for a gap, a broken chain or a fact that the invariants forbid."""
         member_id, member_seq, fact = codec.decode(encoded)
         if member_id != self.state.member_id or member_seq != self.state.member_seq + 1:
@@ -56,6 +56,7 @@ class MemberFold:
         except BrokenInvariantError as broken:
             raise StreamError(member_id, member_seq, str(broken)) from broken
         self.chain_head = head
+        return fact
 
 
 @dataclass(frozen=True, slots=True)

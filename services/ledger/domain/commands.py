@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from services.ledger.domain.evidence import ReturnedLine
-from services.ledger.domain.facts import Line, SourcePosition, Tender
+from services.ledger.domain.facts import CommandKey, Line, SourcePosition, SpendingFact, Tender
 from services.ledger.domain.ids import EventId
 
 
@@ -103,4 +103,63 @@ class Settle:
     clock: datetime
 
 
-Command = RecordPurchase | RecordReturn | RecordActivity | ApplyTier | ApplyStatus | Settle
+@dataclass(frozen=True, slots=True)
+class ForReward:
+    """A reward with a price."""
+
+    reward: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForPoints:
+    """So many points of a unit, for something that only the till knows."""
+
+    unit: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class AsMoney:
+    """Points for `minor` of a basket of `basket_minor`, by the rate of `reward`; both in minor units."""
+
+    reward: str
+    minor: int
+    basket_minor: int
+
+
+Wish = ForReward | ForPoints | AsMoney
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeemPoints:
+    """Spend points at once; `status` is the member's, `order` the till's reference.
+
+    `taken_by_all`: of a reward with a stock; `taken_by_member`: needed where the account does not count the reward.
+    """
+
+    event_id: EventId
+    occurred_at: datetime
+    clock: datetime
+    command: CommandKey
+    wish: Wish
+    order: str | None
+    status: str
+    taken_by_all: int = 0
+    taken_by_member: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRedemption:
+    """Give back what a redemption spent and has not given back yet; `spending` is all of it that the stream holds."""
+
+    event_id: EventId
+    occurred_at: datetime
+    clock: datetime
+    command: CommandKey
+    redemption_id: EventId
+    spending: tuple[SpendingFact, ...]
+
+
+Command = (
+    RecordPurchase | RecordReturn | RecordActivity | ApplyTier | ApplyStatus | Settle | RedeemPoints | CancelRedemption
+)

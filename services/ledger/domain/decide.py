@@ -7,10 +7,12 @@ from typing import assert_never
 from services.ledger.domain.commands import (
     ApplyStatus,
     ApplyTier,
+    CancelRedemption,
     Command,
     RecordActivity,
     RecordPurchase,
     RecordReturn,
+    RedeemPoints,
     Settle,
 )
 from services.ledger.domain.crediting import by_fate, credit, expired_on_arrival
@@ -32,6 +34,7 @@ from services.ledger.domain.facts import (
     TierApplied,
 )
 from services.ledger.domain.instants import in_utc
+from services.ledger.domain.redemption import cancel_redemption, redeem_points
 from services.ledger.domain.returns import corrections, decide_return
 from services.ledger.domain.rules import Rules, rules_in_force
 from services.ledger.domain.settle import due_facts, now_of
@@ -61,7 +64,8 @@ def decide(
 
     What is due is settled first. The rules are those in force at `occurred_at`, the tier the one known for that
     instant. What judges earlier purchases again (a return, a tier change) finds their facts, in order, in `past`.
-    Raises NoProgrammeKnown, TierNumberGapError; that the event is new is the caller's to know (`arrivals`).
+    Raises NoProgrammeKnown, TierNumberGapError, and refusals of what a till asks for; that the event is new is the
+    caller's to know (`arrivals`).
     """
     match command:
         case RecordPurchase():
@@ -76,6 +80,10 @@ def decide(
             return _apply_status(state, command)
         case Settle():
             return due_facts(state, now_of(state, command.clock))
+        case RedeemPoints():
+            return redeem_points(state, command, versions)
+        case CancelRedemption():
+            return cancel_redemption(state, command)
         case _:
             assert_never(command)
 

@@ -14,8 +14,10 @@ from services.ledger.domain.facts import (
     PointsActivated,
     PointsCorrected,
     PointsExpired,
+    PointsRedeemed,
     PurchaseRecorded,
     Readjudicated,
+    RedemptionCancelled,
     ReturnRecorded,
     ReturnVoided,
     TierApplied,
@@ -50,12 +52,17 @@ def evolve(state: AccountState, fact: Fact) -> AccountState:
             return AccountState(
                 state.member_id, state.member_seq + 1, recorded_at, state.status, state.status_version,
                 units, lots, _used_caps(state.caps, fact.awards), _carried(state.carries, fact.awards),
-                state.tiers, state.tier_seq, state.visits + _is_visit(fact),
+                state.tiers, state.tier_seq, state.visits + _is_visit(fact), state.rewards,
             )  # fmt: skip
         case PointsExpired() | PointsActivated():
             return replace(state, member_seq=state.member_seq + 1, last_recorded_at=recorded_at, units=units, lots=lots)
         case ReturnRecorded() | ReturnVoided() | PointsCorrected():
             return _readjudicated(state, fact, units, lots)
+        case PointsRedeemed() | RedemptionCancelled():
+            return replace(
+                state, member_seq=state.member_seq + 1, last_recorded_at=recorded_at, units=units, lots=lots,
+                rewards=_counted_rewards(state, fact),
+            )  # fmt: skip
         case TierApplied():
             return _with_tier(state, fact)
         case MemberStatusApplied():
@@ -169,6 +176,20 @@ def _carried(carries: Mapping[str, Fraction], awards: Sequence[Award | RuleChang
             others = {known: carry for known, carry in carries.items() if known != key}
             carries = {**others, key: award.carry.after} if award.carry.after else others
     return carries
+
+
+def _counted_rewards(state: AccountState, fact: PointsRedeemed | RedemptionCancelled) -> Mapping[str, int]:
+    match fact:
+        case PointsRedeemed():
+            reward, change = fact.reward or fact.as_money, int(fact.per_member is not None)
+        case RedemptionCancelled():
+            reward, change = fact.limited, -int(fact.frees_allowance)
+    if reward is None or not change or (taken := state.taken(reward)) is None:
+        return state.rewards
+    if taken + change < 0:
+        raise BrokenInvariantError(f"{state.member_id}: fewer than none of {reward}")
+    # Nothing of it is still counted as nothing: were it dropped, a reward counted by the entries could slip in.
+    return {**state.rewards, reward: taken + change}
 
 
 def _with_tier(state: AccountState, fact: TierApplied) -> AccountState:

@@ -218,7 +218,69 @@ class PointsCorrected:
     changes: tuple[RuleChange, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class CommandKey:
+    """Who asked for a command, under which Idempotency-Key, with which body (SHA-256, hex): restores its answer."""
+
+    principal: str
+    key: str
+    body_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allotment:
+    """How many of a limited reward were gone before this one, of how many."""
+
+    taken: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class PointsRedeemed:
+    """Points were spent: on a `reward`, `as_money` worth `minor`, or, where both are None, for the till to know.
+
+    `redemption_id` is the event id; `spent` are pairs (unit, points). `stock` and `per_member` are what a limited
+    reward had left, over all members and for this one.
+    """
+
+    TYPE: ClassVar[str] = "points_redeemed"
+    cause: Cause
+    moves: tuple[Move, ...]
+    redemption_id: EventId
+    reward: str | None
+    as_money: str | None
+    minor: int | None
+    basket_minor: int | None
+    order: str | None
+    spent: tuple[tuple[str, int], ...]
+    stock: Allotment | None
+    per_member: Allotment | None
+    programme_version: int
+    tier: str | None
+    command: CommandKey
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionCancelled:
+    """What a redemption had spent went back into the very lots; `given_back` are pairs (unit, points).
+
+    The moves tell what of it repaid debt. `limited` is the reward of which one more can be had again, of the stock
+    (`frees_stock`) and by the member (`frees_allowance`).
+    """
+
+    TYPE: ClassVar[str] = "redemption_cancelled"
+    cause: Cause
+    moves: tuple[Move, ...]
+    redemption_id: EventId
+    given_back: tuple[tuple[str, int], ...]
+    limited: str | None
+    frees_stock: bool
+    frees_allowance: bool
+    command: CommandKey
+
+
 Readjudicated = ReturnRecorded | ReturnVoided | PointsCorrected
+SpendingFact = PointsRedeemed | RedemptionCancelled
 Fact = (
     PurchaseRecorded
     | ActivityRecorded
@@ -229,4 +291,6 @@ Fact = (
     | PointsActivated
     | TierApplied
     | MemberStatusApplied
+    | PointsRedeemed
+    | RedemptionCancelled
 )

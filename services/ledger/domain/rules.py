@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from services.ledger.domain.expiry import Duration, Validity, add, expires_at
 from services.ledger.domain.instants import in_utc
 from services.ledger.domain.lots import lot_id
+from services.ledger.domain.rewards import Reward
 
 Rounding = Literal["down", "half_up", "up"]
 Scope = Literal["basket", "line"]
@@ -163,6 +164,7 @@ class Rules:
     rules: tuple[Rule, ...]
     excluded_categories: tuple[str, ...] = ()
     tax_counts: bool = True
+    rewards: Mapping[str, Reward] = field(default_factory=dict)
     excluded: tuple[str, ...] | None = field(init=False, repr=False, compare=False)
     for_purchases: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
     stamps: Mapping[str, Callable[[datetime], str]] = field(init=False, repr=False, compare=False)

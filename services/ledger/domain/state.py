@@ -9,6 +9,8 @@ from typing import NamedTuple
 from services.ledger.domain.ids import MemberId
 from services.ledger.domain.lots import Lot
 
+LIMITED_REWARDS_COUNTED = 64
+
 
 class Balance(NamedTuple):
     """All buckets of one unit, in its smallest step; the order of the fields is `Bucket.position`."""
@@ -44,7 +46,8 @@ class AccountState:
     """Everything a decision reads about a member.
 
     `lots` by lot id, only those with something left; `caps` by rule and period: points given; `carries` by
-    `rule/unit`; `tiers` by (effective_from, seq); `visits` counts purchases.
+    `rule/unit`; `tiers` by (effective_from, seq); `visits` counts purchases; `rewards` how many of each limited
+    reward the member has had, for the first 64 of them.
     """
 
     member_id: MemberId
@@ -59,6 +62,7 @@ class AccountState:
     tiers: tuple[TierStep, ...] = ()
     tier_seq: int = 0
     visits: int = 0
+    rewards: Mapping[str, int] = field(default_factory=dict)
 
     def debt(self, unit: str) -> int:
         balance = self.units.get(unit)
@@ -69,6 +73,12 @@ class AccountState:
         for step in reversed(self.tiers):
             if step.effective_from <= at:
                 return step.tier
+        return None
+
+    def taken(self, reward: str) -> int | None:
+        """How many of a limited reward the member has had; None where the account is full of others."""
+        if reward in self.rewards or len(self.rewards) < LIMITED_REWARDS_COUNTED:
+            return self.rewards.get(reward, 0)
         return None
 
 

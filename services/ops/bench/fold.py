@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import psutil
 from sqlalchemy.engine import make_url
 
 from services.ops.bench.floor import rows_of_the_books, write_floor
+from services.ops.bench.ledger_process import ledger_process
 from services.ops.bench.purchases import baskets, programme_message
 from services.ops.stack.local import LocalStack, StackOptions
 from services.runtime.kafka.producer import KafkaPublisher
@@ -99,14 +98,14 @@ async def _publish(kafka: str, purchases: int, members: int) -> int:
 
 
 async def _fold(env: dict[str, str], url: str, purchases: int, state_dir: Path) -> tuple[int, float, float]:
-    async with _ledger(env, url, ("consume",), state_dir) as process, _connection(url) as connection:
+    async with ledger_process(env, url, ("consume",), state_dir) as process, _connection(url) as connection:
         rate = await _rate(connection, HANDLED, purchases, process)
         cpu = psutil.Process(process.pid).cpu_times()
         return int(await connection.fetchval(BOOKED)), rate, cpu.user + cpu.system
 
 
 async def _fold_and_publish(env: dict[str, str], url: str, purchases: int, state_dir: Path) -> tuple[int, float, float]:
-    async with _ledger(env, url, ("consume", "relay"), state_dir) as process, _connection(url) as connection:
+    async with ledger_process(env, url, ("consume", "relay"), state_dir) as process, _connection(url) as connection:
         started = time.perf_counter()
         rate = await _rate(connection, HANDLED, purchases, process)
         facts = int(await connection.fetchval(BOOKED))
@@ -140,29 +139,6 @@ async def _rate(connection: asyncpg.Connection, query: str, target: int, process
 async def _floor(url: str, facts: int) -> float:
     async with _connection(url) as connection:
         return await write_floor(connection, await rows_of_the_books(connection, facts))
-
-
-@contextlib.asynccontextmanager
-async def _ledger(
-    env: dict[str, str], url: str, roles: tuple[str, ...], state_dir: Path
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    log = (state_dir / f"bench-{'-'.join(roles)}.log").open("wb")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.ledger",
-        *roles,
-        env={**os.environ, **env, "LOYALTY_DATABASE_URL": url},
-        stdout=log,
-        stderr=log,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-        log.close()
 
 
 @contextlib.asynccontextmanager

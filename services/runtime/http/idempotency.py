@@ -74,13 +74,9 @@ async def remember(
     body: Any,
 ) -> None:
     """Keeps the answer in the command's own transaction; Transient where another request is just using the key."""
-    answer = {
-        "body_hash": body_hash,
-        "status": status,
-        "body": json.dumps(body, ensure_ascii=False).encode(),
-    }
-    stored = await uow.connection.execute(_INSERT, _identity(principal, operation, key) | answer)
-    if stored.rowcount != 1:
+    stored = json.dumps(body, ensure_ascii=False).encode()
+    driver = await uow.driver()
+    if not await driver.fetchval(REMEMBER, principal.owner, operation, key, body_hash, status, stored):
         raise Transient("the same Idempotency-Key is in use by another request")
 
 
@@ -92,7 +88,7 @@ _FIND = text(
     "SELECT body_hash, status, body FROM idempotency"
     " WHERE principal = :principal AND operation = :operation AND key = :key"
 )
-_INSERT = text(
-    "INSERT INTO idempotency (principal, operation, key, body_hash, status, body)"
-    " VALUES (:principal, :operation, :key, :body_hash, :status, CAST(:body AS bytea)) ON CONFLICT DO NOTHING"
-)
+REMEMBER = """
+INSERT INTO idempotency (principal, operation, key, body_hash, status, body)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING true
+"""

@@ -18,6 +18,11 @@ T = TypeVar("T")
 RETRIES_MAX = 5
 RETRY_DELAY_SECONDS_MAX = 1.0
 COPY_FROM_ROWS = 8
+ADD_OUTBOX = """
+INSERT INTO outbox (topic, key, ref)
+SELECT topic, key, ref FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS row (topic, key, ref, number)
+ORDER BY number
+"""
 
 
 class UnitOfWork:
@@ -25,16 +30,18 @@ class UnitOfWork:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
+        self._driver: Any = None
 
     async def driver(self) -> Any:
         """The asyncpg connection inside this transaction, for COPY and other hot paths."""
-        raw = await self.connection.get_raw_connection()
-        driver: Any = raw.driver_connection
+        if self._driver is None:
+            raw = await self.connection.get_raw_connection()
+            self._driver = raw.driver_connection
         # The dialect begins lazily: a COPY on the driver alone would commit by itself.
-        if not driver.is_in_transaction():
+        if not self._driver.is_in_transaction():
             await self.connection.execute(text("SELECT 1"))
-        assert driver.is_in_transaction()
-        return driver
+        assert self._driver.is_in_transaction()
+        return self._driver
 
     async def add_outbox(self, rows: Iterable[OutboxRow]) -> None:
         """Keeps the order given, which is the order of publication within a key."""
@@ -43,10 +50,7 @@ class UnitOfWork:
             driver = await self.driver()
             await driver.copy_records_to_table("outbox", records=values, columns=("topic", "key", "ref"))
         elif values:
-            await self.connection.execute(
-                text("INSERT INTO outbox (topic, key, ref) VALUES (:topic, :key, :ref)"),
-                [{"topic": topic, "key": key, "ref": ref} for topic, key, ref in values],
-            )
+            await (await self.driver()).execute(ADD_OUTBOX, *map(list, zip(*values, strict=True)))
 
 
 class Database:

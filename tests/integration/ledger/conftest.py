@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ledger import LedgerService, ledger_service, make_topics, programme
+from tests.support.till import Till, new_programme
 
 
 @pytest.fixture
@@ -24,3 +25,11 @@ async def books(database_url: str, tmp_path: Path) -> AsyncIterator[LedgerServic
     async with ledger_service(database_url=database_url, keys=tmp_path) as service:
         await service.record(programme())
         yield service
+
+
+@pytest.fixture
+async def till(database_url: str, tmp_path: Path) -> AsyncIterator[Till]:
+    """A till in front of books without a broker; programme P with rewards is known."""
+    async with ledger_service(database_url=database_url, keys=tmp_path) as service:
+        await service.record(new_programme())
+        yield Till(service)

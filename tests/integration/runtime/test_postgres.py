@@ -2,11 +2,13 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from services.ops.stack.providers import dsn
 from services.runtime.errors import CommitUnclear
 from services.runtime.ports import OutboxRow
 from services.runtime.postgres.engine import create_engine
@@ -77,9 +79,23 @@ async def test_a_connection_lost_inside_is_transient(world: World) -> None:
             await end_session(world, uow.connection)
             await uow.add_outbox([OutboxRow("output", "k", "r")])
 
-    with pytest.raises(DBAPIError) as lost:
+    with pytest.raises(asyncpg.InterfaceError) as lost:
         await lose()
     assert is_transient(lost.value)
+
+
+async def test_a_session_that_ended_in_the_pool_is_not_handed_out(world: World) -> None:
+    async with world.database.begin() as uow:
+        driver = await uow.driver()
+        ended = await uow.connection.scalar(text("SELECT pg_backend_pid()"))
+    outsider = await asyncpg.connect(dsn(world.database_url))
+    await outsider.execute("SELECT pg_terminate_backend($1, 5000)", ended)
+    await outsider.close()
+    async with asyncio.timeout(5):
+        while not driver.is_closed():
+            await asyncio.sleep(0.01)
+    async with world.database.begin() as uow:
+        assert await uow.connection.scalar(text("SELECT pg_backend_pid()")) != ended
 
 
 async def test_reading_cannot_write(world: World) -> None:

@@ -14,6 +14,11 @@ class Given:
     points: int
     active_from: datetime
     until: datetime | None
+    spent: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.points - self.spent
 
 
 @dataclass
@@ -30,6 +35,25 @@ class ReferenceLedger:
     tiers: list[tuple[datetime, str | None]] = field(default_factory=list)
     bonus_of_day: dict[tuple[int, int, int], int] = field(default_factory=dict)
     purchases: int = 0
+    redemptions: dict[str, list[tuple[Given, int]]] = field(default_factory=dict)
+
+    def redeem(self, name: str, unit: str, points: int, now: datetime) -> bool:
+        """Takes what ends first; nothing where there is not enough."""
+        usable = [g for g in self.given if g.unit == unit and g.active_from <= now and not is_past(g, now)]
+        if sum(given.left for given in usable) < points:
+            return False
+        taken = self.redemptions[name] = []
+        for given in sorted(usable, key=lambda each: (each.until is None, each.until)):
+            part = min(points, given.left)
+            given.spent += part
+            points -= part
+            taken.append((given, part))
+        return True
+
+    def cancel(self, name: str) -> None:
+        for given, part in self.redemptions[name]:
+            given.spent -= part
+        self.redemptions[name] = []
 
     def purchase(self, event: str, content: str, amount: int, at: datetime) -> str:
         if event in self.seen:
@@ -69,14 +93,17 @@ class ReferenceLedger:
     def issued(self, unit: str) -> int:
         return sum(given.points for given in self.given if given.unit == unit)
 
+    def spent(self, unit: str) -> int:
+        return sum(given.spent for given in self.given if given.unit == unit)
+
     def pending(self, unit: str, now: datetime) -> int:
         return sum(g.points for g in self.given if g.unit == unit and now < g.active_from and not is_past(g, now))
 
     def available(self, unit: str, now: datetime) -> int:
-        return sum(g.points for g in self.given if g.unit == unit and g.active_from <= now and not is_past(g, now))
+        return sum(g.left for g in self.given if g.unit == unit and g.active_from <= now and not is_past(g, now))
 
     def expired(self, unit: str, now: datetime) -> int:
-        return sum(given.points for given in self.given if given.unit == unit and is_past(given, now))
+        return sum(given.left for given in self.given if given.unit == unit and is_past(given, now))
 
 
 def is_past(given: Given, now: datetime) -> bool:

@@ -3,21 +3,47 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 
 from services.ledger.adapters.canonical import decode, decode_state, encode, encode_state
 from services.ledger.domain.arrivals import Arrival, arrival
 from services.ledger.domain.balances import as_of, view
-from services.ledger.domain.commands import ApplyTier, Command, RecordActivity, RecordPurchase, Settle
+from services.ledger.domain.commands import (
+    ApplyTier,
+    CancelRedemption,
+    Command,
+    ForPoints,
+    ForReward,
+    RecordActivity,
+    RecordPurchase,
+    RedeemPoints,
+    Settle,
+    Wish,
+)
 from services.ledger.domain.decide import decide
 from services.ledger.domain.evolve import evolve, fold
 from services.ledger.domain.expiry import Duration, Validity
-from services.ledger.domain.facts import ActivityRecorded, Fact, PurchaseRecorded
+from services.ledger.domain.facts import ActivityRecorded, CommandKey, Fact, PurchaseRecorded, SpendingFact
+from services.ledger.domain.ids import EventId, event_id_of
+from services.ledger.domain.refusals import InsufficientPoints, RedemptionAlreadyCancelled, RewardNotAvailable
+from services.ledger.domain.rewards import Reward
 from services.ledger.domain.rules import Basis, Cap, Earn, Pending, Rule, Rules, Unit, When
 from services.ledger.domain.settle import next_due
+from services.ledger.domain.spending import first_excess, taken_in
 from services.ledger.domain.state import AccountState, Balance, new_account
 from services.ledger.domain.verify import first_imbalance
 from tests.property.ledger.reference import ReferenceLedger
@@ -25,12 +51,14 @@ from tests.unit.ledger.builders import BASE, MEMBER, YEAR_TO_MONTH_END, activity
 
 START = datetime(2026, 1, 20, 3, tzinfo=UTC)
 PER_YUAN = Earn("points", Fraction(1), Basis.AMOUNT, 100)
+TREAT = 30
 PROGRAMME: Rules = programme(
     BASE,
     Rule("bonus", PER_YUAN, cap=Cap(120, "day")),
     Rule("stars", Earn("stars", Fraction(2), Basis.AMOUNT, 100), pending=Pending(Duration(days=14))),
     Rule("review", Earn("points", Fraction(20)), When(activity="review"), expires=Validity()),
     starts_at=START - timedelta(days=2000),
+    rewards={"treat": Reward("treat", {"points": TREAT}, per_member=2)},
     units={"points": Unit("points", YEAR_TO_MONTH_END), "stars": Unit("stars", Validity(Duration(days=30)))},
 )
 
@@ -45,6 +73,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     sales: Bundle[RecordPurchase] = Bundle("sales")
     reviews: Bundle[RecordActivity] = Bundle("reviews")
+    redemptions: Bundle[EventId] = Bundle("redemptions")
 
     @initialize()
     def open_account(self) -> None:
@@ -92,6 +121,36 @@ class LedgerMachine(RuleBasedStateMachine):
     def hear_of_a_review_again(self, review: RecordActivity) -> None:
         self.send_review(replace(review, clock=self.now))
 
+    @rule(target=redemptions, unit=st.sampled_from(["points", "stars"]), wanted=st.integers(1, 300))
+    def redeem(self, unit: str, wanted: int) -> Any:
+        return self.spend(ForPoints(unit, wanted), unit, wanted)
+
+    @rule(target=redemptions)
+    def redeem_a_reward_of_which_each_may_have_two(self) -> Any:
+        if self.state.rewards.get("treat") == 2:
+            with pytest.raises(RewardNotAvailable):
+                self.record(self.redemption(ForReward("treat")))
+            return multiple()
+        return self.spend(ForReward("treat"), "points", TREAT)
+
+    @rule(redemption=redemptions)
+    def cancel(self, redemption: EventId) -> None:
+        self.number += 1
+        command = CancelRedemption(
+            event_id=event_id_of("cancel", str(self.number)),
+            occurred_at=self.now,
+            clock=self.now,
+            command=CommandKey("till", str(self.number), "c" * 64),
+            redemption_id=redemption,
+            spending=tuple(fact for fact in self.stream if isinstance(fact, SpendingFact)),
+        )
+        if not self.reference.redemptions[redemption]:
+            with pytest.raises(RedemptionAlreadyCancelled):
+                self.record(command)
+            return
+        self.reference.cancel(redemption)
+        self.record(command)
+
     @rule(name=st.sampled_from(["gold", None]), earlier=st.just(0) | days)
     def change_tier(self, name: str | None, earlier: int) -> None:
         self.tier_changes += 1
@@ -114,6 +173,28 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def run_the_job(self) -> None:
         self.record(Settle(clock=self.now))
+
+    def redemption(self, wish: Wish) -> RedeemPoints:
+        self.number += 1
+        return RedeemPoints(
+            event_id=event_id_of("redeem", str(self.number)),
+            occurred_at=self.now,
+            clock=self.now,
+            command=CommandKey("till", str(self.number), "d" * 64),
+            wish=wish,
+            order=None,
+            status="active",
+        )
+
+    def spend(self, wish: Wish, unit: str, wanted: int) -> Any:
+        command = self.redemption(wish)
+        if self.reference.redeem(command.event_id, unit, wanted, self.now):
+            self.record(command)
+            return command.event_id
+        with pytest.raises(InsufficientPoints) as refusal:
+            self.record(command)
+        assert refusal.value.available == self.reference.available(unit, self.now)
+        return multiple()
 
     def sell(self, amount: int, at: datetime, clock: datetime | None = None) -> RecordPurchase:
         self.number += 1
@@ -155,6 +236,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 issued=self.reference.issued(unit),
                 pending=self.reference.pending(unit, live.at),
                 available=self.reference.available(unit, live.at),
+                spent=self.reference.spent(unit),
                 expired=self.reference.expired(unit, live.at),
             )
         assert self.state.visits == self.reference.purchases
@@ -162,6 +244,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def the_books_balance(self) -> None:
         assert first_imbalance(self.state) is None
+
+    @invariant()
+    def no_redemption_gives_back_more_than_it_spent(self) -> None:
+        spending = [fact for fact in self.stream if isinstance(fact, SpendingFact)]
+        assert first_excess(spending) is None
+        assert self.state.rewards.get("treat", 0) == taken_in(spending, "treat") <= 2
 
     @invariant()
     def as_of_now_is_the_live_balance(self) -> None:

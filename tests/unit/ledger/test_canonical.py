@@ -17,12 +17,13 @@ from services.ledger.adapters.canonical import (
     encode_state,
     fingerprint_of,
 )
-from services.ledger.domain.commands import ApplyStatus, Settle
+from services.ledger.domain.commands import ApplyStatus, AsMoney, ForReward, RecordActivity, Settle
 from services.ledger.domain.decide import decide
 from services.ledger.domain.evolve import fold
 from services.ledger.domain.expiry import Duration
 from services.ledger.domain.facts import Fact, Tender
 from services.ledger.domain.ids import event_id_of
+from services.ledger.domain.rewards import MoneyRate, Reward
 from services.ledger.domain.rules import Basis, Cap, Earn, Pending, Rule, When
 from services.ledger.domain.state import AccountState, new_account
 from tests.unit.ledger.builders import (
@@ -39,6 +40,7 @@ from tests.unit.ledger.builders import (
     purchase,
     tier,
 )
+from tests.unit.ledger.spending import cancel, done, redeem
 
 RULES = (
     programme(
@@ -49,6 +51,9 @@ RULES = (
         Rule("review", Earn("points", Fraction(20)), When(activity="review")),
     ),
 )
+
+LIMITED = Reward("latte", {"points": 20}, stock=3, per_member=1)
+MONEY = Reward("cash", rate=MoneyRate("points", 1, 1))
 
 
 def every_kind() -> tuple[list[Fact], AccountState]:
@@ -71,6 +76,11 @@ def every_kind() -> tuple[list[Fact], AccountState]:
         decided = decide(state, command, RULES)
         state = fold(state, decided)
         facts += decided
+        if isinstance(command, RecordActivity):
+            spent, state = done(state, redeem(ForReward("latte"), at=WEDNESDAY + timedelta(1)), LIMITED)
+            money, state = done(state, redeem(AsMoney("cash", 5, 90), at=WEDNESDAY + timedelta(1), number=2), MONEY)
+            back, state = done(state, cancel(spent, at=WEDNESDAY + timedelta(2)))
+            facts += [*spent, *money, *back]
     return facts, state
 
 
@@ -85,6 +95,8 @@ def test_the_sample_has_a_fact_of_every_kind() -> None:
         "points_activated",
         "tier_applied",
         "member_status_applied",
+        "points_redeemed",
+        "redemption_cancelled",
     }
 
 
