@@ -4,23 +4,28 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from services.ledger.domain.commands import ApplyTier, Command, RecordPurchase, RecordReturn, Settle
+from services.ledger.domain.commands import (
+    ApplyTier,
+    Command,
+    ForPoints,
+    RecordPurchase,
+    RecordReturn,
+    RedeemPoints,
+    Settle,
+)
 from services.ledger.domain.decide import decide
 from services.ledger.domain.evidence import ReturnedLine
-from services.ledger.domain.evolve import evolve, fold
+from services.ledger.domain.evolve import fold
 from services.ledger.domain.facts import (
-    Cause,
+    CommandKey,
     Fact,
     Line,
-    PointsActivated,
     ReturnRecorded,
     ReturnVoided,
     SourcePosition,
     Tender,
 )
 from services.ledger.domain.ids import EventId, event_id_of
-from services.ledger.domain.lots import consumption_order
-from services.ledger.domain.moves import Bucket, Move
 from services.ledger.domain.rules import Rules
 from services.ledger.domain.state import Balance, new_account
 from services.ledger.domain.verify import first_imbalance
@@ -120,14 +125,18 @@ def taken(fact: ReturnRecorded, unit: str = "points") -> int:
 
 
 def spend(customer: Customer, points: int) -> None:
-    """What a redemption does to the lots, without one."""
-    for lot in consumption_order(customer.state.lots.values()):
-        part = min(points, lot.available)
-        if part:
-            points -= part
-            move = Move(lot.unit, lot.id, Bucket.AVAILABLE, Bucket.SPENT, part)
-            cause = Cause(event_id_of("spent", str(len(customer.stream))), 0, customer.now, customer.now, None)
-            fact = PointsActivated(cause, (move,), lot.unit, lot.id, part)
-            customer.state = evolve(customer.state, fact)
-            customer.stream.append(fact)
-    assert not points, "more was to be spent than there is"
+    """Redeems so many points, or none."""
+    if not points:
+        return
+    name = str(len(customer.stream))
+    customer.record(
+        RedeemPoints(
+            event_id=event_id_of("spent", name),
+            occurred_at=customer.now,
+            clock=customer.now,
+            command=CommandKey("till", name, "d" * 64),
+            wish=ForPoints("points", points),
+            order=None,
+            status="active",
+        )
+    )
