@@ -8,67 +8,32 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from schemas.base import Contract, Count, Currency, Instant, MinorAmount, Points, Sha256Text, ShortText, Token, UuidText
+from schemas.base import (
+    Code,
+    Contract,
+    Count,
+    Currency,
+    Instant,
+    MinorAmount,
+    Points,
+    Sha256Text,
+    ShortText,
+    Token,
+    UuidText,
+)
 from schemas.members import Status
-
-Bucket = Literal["issued", "received", "debt", "pending", "available", "held", "spent", "expired", "reversed", "sent"]
-Whole = Annotated[int, Field(strict=True, ge=0)]
-Ratio = tuple[Whole, Annotated[int, Field(strict=True, ge=1)]]
-"""An exact number: numerator and denominator."""
-
-LotId = Annotated[str, Field(min_length=1, max_length=200)]
-"""`points@2027-03-31T16:00:00Z`, `points@never`, with `+<activation>` behind it where points start as pending."""
-
-
-class Move(Contract):
-    """Points of one lot go from one bucket to another; nothing else ever happens to points."""
-
-    unit: Token
-    lot: str
-    source: Bucket
-    target: Bucket
-    points: Annotated[Points, Field(ge=1)]
-
-
-class RecordPosition(Contract):
-    """The Kafka record that caused a fact."""
-
-    topic: ShortText
-    partition: Count
-    offset: Count
-
-
-class CapUse(Contract):
-    """`used` points of `limit` were gone in this period before the award."""
-
-    period: Token
-    used: Count
-    limit: Count
-
-
-class CarryChange(Contract):
-    """The hidden remainder of a rule before and after the award."""
-
-    before: Ratio
-    after: Ratio
-
-
-class Award(Contract):
-    """What one rule gave: `points` of the `uncapped` ones went into `lot`.
-
-    `lines` are pairs (line number, exact points over `over`), before rounding and cap; empty for a rule that does not
-    look at lines.
-    """
-
-    rule: Token
-    unit: Token
-    points: Count
-    uncapped: Count
-    lot: LotId
-    over: Annotated[int, Field(strict=True, ge=1)]
-    lines: tuple[tuple[int, Whole], ...]
-    cap: CapUse | None
-    carry: CarryChange | None
+from schemas.points_evidence import (
+    Award,
+    BroughtBack,
+    LotId,
+    Move,
+    RecordedLine,
+    RecordedTender,
+    RecordPosition,
+    ReturnedLine,
+    RuleChange,
+    Waived,
+)
 
 
 class Fact(Contract):
@@ -82,24 +47,6 @@ class Fact(Contract):
     recorded_at: Instant
     position: RecordPosition | None
     moves: tuple[Move, ...]
-
-
-class RecordedLine(Contract):
-    """A line as sold; `eligible` is what of it counted, in minor units over the purchase's `eligible_over`."""
-
-    line: int
-    sku: ShortText
-    category: str | None
-    quantity: str
-    net: MinorAmount
-    tax: MinorAmount
-    eligible: Whole
-
-
-class RecordedTender(Contract):
-    type: Token
-    amount: MinorAmount
-    reference: ShortText | None
 
 
 class PurchaseRecorded(Fact):
@@ -126,6 +73,56 @@ class PurchaseRecorded(Fact):
     eligible_over: Annotated[int, Field(strict=True, ge=1)]
     eligible_minor: MinorAmount
     awards: tuple[Award, ...]
+
+
+class _CameBack(Fact):
+    """What a return and its void have in common.
+
+    `brought_back` is what of the original has come back after this fact, `original_occurred_at` the instant whose
+    windows and caps it counts against, `tier` and `programme_version` those by which the original is judged.
+    """
+
+    original_id: UuidText
+    original_occurred_at: Instant
+    source: Token
+    store: Token
+    terminal: Token
+    business_day: date
+    sequence: Count
+    fingerprint: Sha256Text
+    brought_back: tuple[BroughtBack, ...]
+    programme_version: Count
+    tier: Token | None
+    changes: tuple[RuleChange, ...]
+    waived: tuple[Waived, ...]
+    review: Code | None
+
+
+class ReturnRecorded(_CameBack):
+    """A return, or the void of a sale, took back what the sale no longer earns; `review`: a person should look."""
+
+    type: Literal["return_recorded"]
+    kind: Literal["return", "void"]
+    currency: Currency
+    lines: tuple[ReturnedLine, ...]
+    tenders: tuple[RecordedTender, ...]
+
+
+class ReturnVoided(_CameBack):
+    """A return was taken back: its lines count as not returned, and what it had taken comes again."""
+
+    type: Literal["return_voided"]
+    return_id: UuidText
+
+
+class PointsCorrected(Fact):
+    """A purchase earns more, for its member had a higher tier than the ledger knew; `occurred_at` is the purchase's."""
+
+    type: Literal["points_corrected"]
+    original_id: UuidText
+    programme_version: Count
+    tier: Token | None
+    changes: tuple[RuleChange, ...]
 
 
 class ActivityRecorded(Fact):
@@ -235,6 +232,9 @@ class RedemptionCancelled(Fact):
 PointsFact = Annotated[
     PurchaseRecorded
     | ActivityRecorded
+    | ReturnRecorded
+    | ReturnVoided
+    | PointsCorrected
     | PointsExpired
     | PointsActivated
     | TierApplied

@@ -13,11 +13,12 @@ from services.ingest.adapters.programme import Programme, RememberedProgramme
 from services.ingest.adapters.publication import FactOwner, FactSource, checkout_message
 from services.ingest.adapters.reading import Reader
 from services.ingest.adapters.register import PostgresRegister
+from services.ingest.adapters.returns import PostgresReturns
 from services.ingest.api import REFUSALS, Door, build_router
-from services.ingest.application.ports import Register, Submission
+from services.ingest.application.ports import Register, Returns, Submission
 from services.ingest.consumer import CheckoutHandler, MemberHandler
 from services.ingest.domain.identity import MemberId
-from services.ingest.jobs import Rematch
+from services.ingest.jobs import GiveUpReturns, Rematch
 from services.ingest.settings import IngestSettings
 from services.runtime.documents import DocumentHandler
 from services.runtime.kafka.handler import Handler
@@ -56,11 +57,17 @@ def _handlers(context: IngestContext) -> Mapping[str, Handler[Any]]:
 
     return {
         "checkouts": CheckoutHandler(
-            read=read, books=PostgresBooks, programme=Programme(clock), clock=clock, tally=_tally(context)
+            read=read,
+            books=PostgresBooks,
+            returns=_returns(reader),
+            programme=Programme(clock),
+            clock=clock,
+            tally=_tally(context),
         ),
         "members": MemberHandler(
             books=PostgresBooks,
             register=_register(reader),
+            returns=_returns(reader),
             digest_of_id=digest_of_id,
             clock=clock,
             tally=_tally(context),
@@ -70,10 +77,15 @@ def _handlers(context: IngestContext) -> Mapping[str, Handler[Any]]:
 
 
 def _jobs(context: IngestContext) -> Sequence[Job]:
+    reader, database, clock = _reader(context), context.database, context.clock
     rematch = Rematch(
-        database=context.database, books=PostgresBooks, register=_register(_reader(context)), clock=context.clock
+        database=database, books=PostgresBooks, register=_register(reader), returns=_returns(reader), clock=clock
     )
-    return [Job("rematch", context.settings.rematch_every.total_seconds(), rematch)]
+    give_up = GiveUpReturns(
+        database=database, books=PostgresBooks, returns=_returns(reader), programme=Programme(clock), clock=clock
+    )
+    every = context.settings.rematch_every.total_seconds()
+    return [Job("rematch", every, rematch), Job("give_up_returns", every, give_up)]
 
 
 def _reader(context: IngestContext) -> Reader:
@@ -92,6 +104,10 @@ def _reader(context: IngestContext) -> Reader:
 
 def _register(reader: Reader) -> Callable[[UnitOfWork], Register]:
     return lambda uow: PostgresRegister(uow, reader.reopen)
+
+
+def _returns(reader: Reader) -> Callable[[UnitOfWork], Returns]:
+    return lambda uow: PostgresReturns(uow, reader.reopen)
 
 
 def _tally(context: IngestContext) -> Callable[[Counter[str]], None]:

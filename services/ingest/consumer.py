@@ -8,7 +8,7 @@ from uuid import UUID
 from schemas.members import MemberState
 from services.ingest.application.admitting import admit
 from services.ingest.application.claiming import register
-from services.ingest.application.ports import Books, Register, Submission
+from services.ingest.application.ports import Books, Register, Returns, Submission
 from services.ingest.application.refusals import Fault, Unreadable
 from services.ingest.domain.identity import EventId, MemberId
 from services.ingest.domain.ownership import MemberIdentities
@@ -35,6 +35,7 @@ class ConfirmedProgramme(Protocol):
 
 BooksOf = Callable[[UnitOfWork], Books]
 RegisterOf = Callable[[UnitOfWork], Register]
+ReturnsOf = Callable[[UnitOfWork], Returns]
 Tally = Callable[[Counter[str]], None]
 
 
@@ -42,10 +43,18 @@ class CheckoutHandler:
     """`checkouts`: what tills say, decided once a programme is known."""
 
     def __init__(
-        self, *, read: CheckoutReader, books: BooksOf, programme: ConfirmedProgramme, clock: Clock, tally: Tally
+        self,
+        *,
+        read: CheckoutReader,
+        books: BooksOf,
+        returns: ReturnsOf,
+        programme: ConfirmedProgramme,
+        clock: Clock,
+        tally: Tally,
     ) -> None:
         self._read = read
         self._books = books
+        self._returns = returns
         self._programme = programme
         self._clock = clock
         self._tally = tally
@@ -61,7 +70,8 @@ class CheckoutHandler:
         versions = await self._programme.confirmed(uow)
         for record in records:
             _refuse_other_currency(record, versions)
-        self._tally(await admit(self._books(uow), [record.value for record in records], self._clock()))
+        submissions = [record.value for record in records]
+        self._tally(await admit(self._books(uow), self._returns(uow), submissions, self._clock()))
 
 
 class MemberHandler:
@@ -72,12 +82,14 @@ class MemberHandler:
         *,
         books: BooksOf,
         register: RegisterOf,
+        returns: ReturnsOf,
         digest_of_id: Callable[[MemberId], bytes],
         clock: Clock,
         tally: Tally,
     ) -> None:
         self._books = books
         self._register = register
+        self._returns = returns
         self._digest_of_id = digest_of_id
         self._clock = clock
         self._tally = tally
@@ -95,7 +107,8 @@ class MemberHandler:
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[MemberIdentities]]) -> None:
         states = [record.value for record in records]
-        claimed = await register(self._books(uow), self._register(uow), states, self._clock())
+        tables = self._books(uow), self._register(uow), self._returns(uow)
+        claimed = await register(*tables, states, self._clock())
         self._tally(Counter(claimed_by_registration=claimed))
 
 

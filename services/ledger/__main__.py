@@ -35,7 +35,7 @@ def _handlers(context: Context[ServiceSettings]) -> Mapping[str, Handler[Any]]:
     return {
         "purchases": PurchaseHandler(ledger=ledger, books=PostgresBooks, rules=programme, clock=context.clock),
         "activities": ActivityHandler(ledger=ledger, books=PostgresBooks, rules=programme, clock=context.clock),
-        "tiers": TierHandler(ledger=ledger, books=PostgresBooks, clock=context.clock),
+        "tiers": TierHandler(ledger=ledger, books=PostgresBooks, rules=programme, clock=context.clock),
         "members": MemberHandler(PostgresStatuses),
         "programme": DocumentHandler(lead=context.settings.lead),
     }

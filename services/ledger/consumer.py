@@ -1,19 +1,24 @@
 """The topics that the ledger reads, each as a handler of the loop."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.members import MemberState
 from schemas.purchases import Activity, Purchase
 from schemas.tiers import TierChanged
 from services.ledger.application.recording import Books, Ledger, Request
-from services.ledger.domain.commands import ApplyTier, RecordActivity, RecordPurchase
+from services.ledger.domain.commands import ApplyTier, RecordActivity, RecordPurchase, RecordReturn
+from services.ledger.domain.evidence import ReturnedLine
 from services.ledger.domain.facts import Line, SourcePosition, Tender
 from services.ledger.domain.ids import EventId, MemberId, event_id_of
 from services.ledger.domain.instants import in_utc
+from services.ledger.domain.returns import VersionMissingError
 from services.ledger.domain.rules import Rules
+from services.runtime.errors import NotReady
 from services.runtime.ports import Clock, Record
 from services.runtime.postgres.unit_of_work import UnitOfWork
 
@@ -23,12 +28,12 @@ _TIER = TypeAdapter(TierChanged)
 _MEMBER = TypeAdapter(MemberState)
 
 
-class ReturnsNotSupportedError(Exception):
-    """A return or a void reached the ledger, which cannot adjudicate it yet; its partition waits for one that can."""
-
-
 class KnownRules(Protocol):
-    async def versions(self, uow: UnitOfWork) -> Sequence[Rules]: ...
+    async def versions(self, uow: UnitOfWork) -> Sequence[Rules]:
+        """NotReady where it is not certain that all versions in force are among them."""
+        ...
+
+    async def known(self, connection: AsyncConnection) -> Sequence[Rules]: ...
 
 
 class MemberStatuses(Protocol):
@@ -49,8 +54,15 @@ class _Recording:
         self._clock = clock
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[Request]]) -> None:
-        versions = await self._rules.versions(uow)
-        await self._ledger.record(self._books(uow), [record.value for record in records], versions)
+        versions = await self._versions(uow)
+        try:
+            await self._ledger.record(self._books(uow), [record.value for record in records], versions)
+        except VersionMissingError as missing:
+            # A ledger that was rebuilt knows its purchases before it has read the programme again.
+            raise NotReady(str(missing)) from missing
+
+    async def _versions(self, uow: UnitOfWork) -> Sequence[Rules]:
+        return await self._rules.versions(uow)
 
 
 class PurchaseHandler(_Recording):
@@ -59,7 +71,7 @@ class PurchaseHandler(_Recording):
     def decode(self, record: Record[bytes | None]) -> Request:
         purchase = _PURCHASE.validate_json(record.value or b"")
         if purchase.kind != "sale":
-            raise ReturnsNotSupportedError(f"{purchase.kind} {purchase.event_id}: only sales are adjudicated")
+            return MemberId(purchase.member_id), _return(purchase, self._clock(), record)
         return MemberId(purchase.member_id), RecordPurchase(
             event_id=EventId(purchase.event_id),
             occurred_at=in_utc(purchase.occurred_at),
@@ -102,16 +114,14 @@ class ActivityHandler(_Recording):
         )
 
 
-class TierHandler:
-    """`tiers`: the loop back from tiering, because tiers multiply later earning. Needs no rules, so never waits."""
+class TierHandler(_Recording):
+    """`tiers`: the loop back from tiering, because tiers multiply earning. Never waits for a newer programme.
 
-    def __init__(self, *, ledger: Ledger, books: BooksOf, clock: Clock) -> None:
-        self._ledger = ledger
-        self._books = books
-        self._clock = clock
+    The rules that it needs are those of purchases recorded before, which are known.
+    """
 
-    async def handle(self, uow: UnitOfWork, records: Sequence[Record[Request]]) -> None:
-        await self._ledger.record(self._books(uow), [record.value for record in records], ())
+    async def _versions(self, uow: UnitOfWork) -> Sequence[Rules]:
+        return await self._rules.known(uow.connection)
 
     def decode(self, record: Record[bytes | None]) -> Request:
         change = _TIER.validate_json(record.value or b"")
@@ -142,6 +152,30 @@ class MemberHandler:
         statuses = self._statuses(uow)
         await statuses.save([state for state in newest.values() if state is not None])
         await statuses.forget([key for key, state in newest.items() if state is None and key])
+
+
+def _return(purchase: Purchase, clock: datetime, record: Record[bytes | None]) -> RecordReturn:
+    assert purchase.original_id is not None, "the door accepts nothing that comes back without its original"
+    return RecordReturn(
+        event_id=EventId(purchase.event_id),
+        occurred_at=in_utc(purchase.occurred_at),
+        clock=clock,
+        position=_position(record),
+        kind=purchase.kind,
+        original_id=EventId(purchase.original_id),
+        source=purchase.source,
+        store=purchase.store,
+        terminal=purchase.terminal,
+        business_day=purchase.business_day,
+        sequence=purchase.sequence,
+        fingerprint=purchase.fingerprint,
+        currency=purchase.currency,
+        lines=tuple(
+            ReturnedLine(line.line, line.of_line, line.sku, line.quantity, line.net, line.tax)
+            for line in purchase.lines
+        ),
+        tenders=tuple(Tender(tender.type, tender.amount, tender.reference) for tender in purchase.tenders),
+    )
 
 
 def _position(record: Record[bytes | None]) -> SourcePosition:

@@ -41,6 +41,12 @@ def _fact(entry: Json, *, later: bool = False) -> Iterator[str]:
     fact = entry["fact"]
     when = f"{fact['occurred_at']}, number {entry['member_seq']}"
     yield f"  {'later: ' if later else ''}{fact['type'].replace('_', ' ')} at {when}"
+    if fact.get("review"):
+        yield f"    [red]a person should look[/]: {fact['review'].replace('_', ' ')}"
+    for change in fact.get("changes", ()):
+        yield f"    rule [bold]{change['rule']}[/]: {change['before']} {change['unit']} became {change['after']}"
+    for waived in fact.get("waived", ()):
+        yield f"    {waived['points']} {waived['unit']} waived"
     if later:
         yield from _moves(fact["moves"])
         return

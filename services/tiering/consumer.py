@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from schemas import points
 from schemas.members import MemberState
-from schemas.points import POINTS_FACT, ActivityRecorded, PurchaseRecorded
 from services.runtime.ports import Clock, Record
 from services.runtime.postgres.unit_of_work import UnitOfWork
 from services.tiering.application import KnownMember, Members, PointsFact, Programme, Standings, take_points
@@ -26,19 +27,15 @@ class PointsHandler:
     def decode(self, record: Record[bytes | None]) -> PointsFact:
         assert record.value is not None, "a points fact is never a tombstone"
         # A kind of fact that is not known here may take points back: better to stop than to miss it.
-        fact = POINTS_FACT.validate_json(record.value)
-        amounts: dict[str, int] = {}
-        if isinstance(fact, PurchaseRecorded | ActivityRecorded):
-            for award in fact.awards:
-                amounts[award.unit] = amounts.get(award.unit, 0) + award.points
+        fact = points.POINTS_FACT.validate_json(record.value)
         return PointsFact(
             member_id=fact.member_id,
             member_seq=fact.member_seq,
             hash=bytes.fromhex(record.headers["hash"]),
             encoded=record.value,
             event_id=fact.event_id,
-            occurred_at=fact.occurred_at,
-            amounts=amounts,
+            occurred_at=_counts_at(fact),
+            amounts=_amounts(fact),
         )
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[PointsFact]]) -> None:
@@ -60,3 +57,25 @@ class MembersHandler:
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[KnownMember]]) -> None:
         await self.members(uow).save([record.value for record in records])
+
+
+def _counts_at(fact: points.PointsFact) -> datetime:
+    """A return counts against the window of its original, whenever it comes."""
+    if isinstance(fact, points.ReturnRecorded | points.ReturnVoided):
+        return fact.original_occurred_at
+    return fact.occurred_at
+
+
+def _amounts(fact: points.PointsFact) -> dict[str, int]:
+    """By unit, what the fact awarded; negative where it took back more than it gave."""
+    amounts: dict[str, int] = {}
+    match fact:
+        case points.PurchaseRecorded() | points.ActivityRecorded():
+            for award in fact.awards:
+                amounts[award.unit] = amounts.get(award.unit, 0) + award.points
+        case points.ReturnRecorded() | points.ReturnVoided() | points.PointsCorrected():
+            for change in fact.changes:
+                amounts[change.unit] = amounts.get(change.unit, 0) + change.after - change.before
+        case _:
+            pass
+    return amounts

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.programme import ProgrammePublished
@@ -12,6 +13,8 @@ from services.runtime.ports import Clock
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 
 GOOD_FOR = timedelta(minutes=5)
+# A month of a claim window is thirty days: nobody's points hang on the day on which a person is asked.
+_WINDOW = TypeAdapter(timedelta)
 KEPT_FOR = timedelta(seconds=10)
 
 
@@ -38,8 +41,9 @@ class Programme:
     def _version(self, document: Document) -> ProgrammeVersion:
         key = (document.version, document.starts_at)
         if key not in self._parsed:
-            currency = ProgrammePublished.model_validate_json(document.body).document.currency
-            self._parsed[key] = ProgrammeVersion(document.version, document.starts_at, currency)
+            published = ProgrammePublished.model_validate_json(document.body).document
+            window = _WINDOW.validate_python(published.claim_window)
+            self._parsed[key] = ProgrammeVersion(document.version, document.starts_at, published.currency, window)
         return self._parsed[key]
 
 

@@ -11,8 +11,10 @@ from services.ingest.application.ports import (
     Entry,
     OutcomeRow,
     PurchaseRow,
+    Returns,
     Submission,
 )
+from services.ingest.application.releasing import release
 from services.ingest.domain.admission import (
     Accepted,
     Claimed,
@@ -22,35 +24,50 @@ from services.ingest.domain.admission import (
     Duplicate,
     Fate,
     Ignored,
+    Kind,
     Reason,
+    Released,
+    Standing,
     decide,
     remember,
 )
 from services.ingest.domain.identity import EventId, MemberId
 
 Owners = Mapping[bytes, MemberId]
+Standings = Mapping[EventId, Standing | None]
+Groups = dict[EventId, list[Submission]]
 _BODY_KEPT = frozenset({Fate.UNCLAIMED, Fate.WAITING, Fate.REVIEW})
 
 
-async def admit(books: Books, submissions: Sequence[Submission], recorded_at: datetime) -> Counter[str]:
-    """Decides the submissions in their order; answers how many met which decision."""
+async def admit(
+    books: Books, returns: Returns, submissions: Sequence[Submission], recorded_at: datetime
+) -> Counter[str]:
+    """Decides the submissions, each id's in their order; answers how many met which decision."""
     # Identities before event ids, always: a registration locks them in the same order, so neither waits in a circle.
     owners = await books.share_owners(_identities(submissions))
-    groups: dict[EventId, list[Submission]] = {}
-    for submission in submissions:
-        groups.setdefault(submission.arrival.event_id, []).append(submission)
+    sales, backs = _groups(submissions)
     # Most ids are new: decide as if all were, and again for the few that turn out to be known.
-    settled = {each: _settle(Entry(each, None), group, owners, recorded_at) for each, group in groups.items()}
+    settled = {each: _settle(Entry(each, None), group, owners, {}, recorded_at) for each, group in sales.items()}
     entries = {each: it.entry for each, it in settled.items()}
     # A return and its sale must meet whichever comes first, so the sale's id is taken hold of as well.
-    entries |= {each: Entry(each, None) for each in _originals(submissions) if each not in groups}
+    entries |= {each: Entry(each, None) for each in _originals(submissions).union(backs) if each not in sales}
     fresh = await books.take(list(entries.values()))
     known = await books.lock(entries.keys() - fresh)
     redone = {
-        each: _settle(entry, groups[each], owners, recorded_at) for each, entry in known.items() if each in groups
+        each: _settle(entry, sales[each], owners, {}, recorded_at) for each, entry in known.items() if each in sales
     }
-    await books.save([it.entry for it in redone.values()])
-    return await _file(books, (settled | redone).values())
+    settled |= redone
+    standings = {each: entry.standing for each, entry in known.items()}
+    standings |= {each: it.entry.standing for each, it in settled.items()}
+    for each, group in backs.items():
+        settled[each] = _settle(known.get(each, Entry(each, None)), group, owners, standings, recorded_at)
+        standings[each] = settled[each].entry.standing
+    await books.save([settled[each].entry for each in (*redone, *backs)])
+    met = await _file(books, settled.values())
+    # Nothing can wait for an id that nobody had heard of.
+    accepted = _newly_accepted({each: it for each, it in settled.items() if each in known}, known)
+    met["released"] += await release(books, returns, accepted, recorded_at)
+    return +met
 
 
 @dataclass(slots=True)
@@ -64,12 +81,35 @@ class _Settled:
     met: list[str] = field(default_factory=list)
 
 
-def _settle(entry: Entry, group: Sequence[Submission], owners: Owners, recorded_at: datetime) -> _Settled:
+def _groups(submissions: Iterable[Submission]) -> tuple[Groups, Groups]:
+    """By id: the sales, then what comes back, returns before voids, which may speak of them."""
+    sales: Groups = {}
+    returns: Groups = {}
+    voids: Groups = {}
+    kinds = {Kind.SALE: sales, Kind.RETURN: returns, Kind.VOID: voids}
+    for submission in submissions:
+        kinds[submission.arrival.kind].setdefault(submission.arrival.event_id, []).append(submission)
+    return sales, returns | voids
+
+
+def _newly_accepted(settled: Mapping[EventId, _Settled], known: Mapping[EventId, Entry]) -> Mapping[EventId, MemberId]:
+    accepted: dict[EventId, MemberId] = {}
+    for each, it in settled.items():
+        before, after = known[each].standing, it.entry.standing
+        if after is not None and after.member_id is not None and (before is None or before.member_id is None):
+            accepted[each] = after.member_id
+    return accepted
+
+
+def _settle(
+    entry: Entry, group: Sequence[Submission], owners: Owners, originals: Standings, recorded_at: datetime
+) -> _Settled:
     settled = _Settled(entry)
     for submission in group:
-        identity = submission.arrival.identity
+        identity, original_id = submission.arrival.identity, submission.arrival.original_id
         owner = None if identity is None else owners.get(identity)
-        decision = decide(settled.entry.standing, submission.arrival, owner)
+        original = None if original_id is None else originals.get(original_id)
+        decision = decide(settled.entry.standing, submission.arrival, owner, original)
         settled.met.append(type(decision).__name__.lower())
         _apply(settled, submission, decision, recorded_at)
     return settled
@@ -87,6 +127,9 @@ def _apply(settled: _Settled, submission: Submission, decision: Decision, record
         case Claimed(member_id=member_id, claimed_by=claimed_by) if member_id is not None:
             settled.entry = replace(settled.entry, sealed=None)
             settled.purchases.append(_purchase(entry.event_id, submission, member_id, claimed_by, recorded_at))
+        case Released(member_id):
+            settled.entry = replace(settled.entry, sealed=None)
+            settled.purchases.append(_purchase(entry.event_id, submission, member_id, ClaimedBy.TILL, recorded_at))
         case Accepted(member_id):
             settled.entry = Entry(entry.event_id, standing, submission.source, submission.occurred_at, recorded_at)
             settled.purchases.append(_purchase(entry.event_id, submission, member_id, ClaimedBy.TILL, recorded_at))

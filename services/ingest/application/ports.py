@@ -93,6 +93,14 @@ class Unclaimed:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingReturn:
+    """A return or a void that waits for its original to become a purchase."""
+
+    entry: Entry
+    paper: Paper
+
+
+@dataclass(frozen=True, slots=True)
 class ActivityRow:
     event_id: EventId
     member_id: MemberId
@@ -140,6 +148,20 @@ class Register(Protocol):
         ...
 
     async def lock_unclaimed(self, digests: Collection[bytes], limit: int) -> Sequence[Unclaimed]: ...
+
+
+class Returns(Protocol):
+    """What waits for another checkout, inside one transaction. Its event ids are locked last of all."""
+
+    async def lock_waiting(self, originals: Collection[EventId]) -> Sequence[WaitingReturn]: ...
+
+    async def matched(self, limit: int) -> Mapping[EventId, MemberId]:
+        """Accepted originals that something waits for all the same, with their members; unlocked, so look again."""
+        ...
+
+    async def lock_overdue(self, recorded_before: datetime, limit: int) -> Sequence[WaitingReturn]:
+        """What has waited since before then, the longest first."""
+        ...
 
 
 class Activities(Protocol):

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     NO_IDENTITY = "no_identity"
     UNKNOWN_IDENTITY = "unknown_identity"
     RETURN_WAITS = "return_waits"
+    WAITED_TOO_LONG = "waited_too_long"
     ORIGINAL_MISSING = "original_missing"
     TRAINING = "training"
     SUSPENDED = "suspended"
@@ -109,6 +110,13 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
+class Released:
+    """What had waited for its original goes on: the original has been accepted, and so has its member."""
+
+    member_id: MemberId
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """An unclaimed sale finds its member, or (None) only the identity that may become one."""
 
@@ -117,20 +125,27 @@ class Claimed:
     claimed_by: ClaimedBy
 
 
-Decision = Accepted | Unclaimed | Waiting | Review | Ignored | Duplicate | Conflict | Claimed
+Decision = Accepted | Unclaimed | Waiting | Review | Ignored | Duplicate | Conflict | Released | Claimed
 
 
-def decide(seen: Standing | None, arrival: Arrival, owner: MemberId | None) -> Decision:
-    """`owner` is the member who has the arrival's identity now, None where nobody has it."""
+def decide(
+    seen: Standing | None, arrival: Arrival, owner: MemberId | None, original: Standing | None = None
+) -> Decision:
+    """`owner` is the member who has the arrival's identity now, None where nobody has it.
+
+    `original` is what the door remembers of the checkout that a return or a void names.
+    """
     ignored = _ignored(arrival)
     if ignored is not None:
         repeats = seen is not None and seen.reason is ignored.reason and seen.fingerprint == arrival.fingerprint
         return Duplicate() if repeats else ignored
     # An ignored checkout has not taken its id: what comes now is a first arrival.
     if seen is None or seen.fate is Fate.IGNORED:
-        return _first(arrival, owner)
+        return _first(arrival, owner) if arrival.kind is Kind.SALE else _first_back(arrival, original)
     if seen.fingerprint != arrival.fingerprint:
         return Conflict(Reason.OTHER_CONTENT)
+    if arrival.kind is not Kind.SALE:
+        return _again_back(seen, original)
     return _again(seen, arrival, owner)
 
 
@@ -152,6 +167,9 @@ def remember(seen: Standing | None, arrival: Arrival, decision: Decision) -> Sta
         case Conflict():
             assert seen is not None, "a conflict is with what was seen before"
             return seen
+        case Released(member_id):
+            assert seen is not None, "only what was seen can have waited"
+            return released(seen, member_id)
         case Claimed():
             assert seen is not None, "only what was seen can be claimed"
             return claimed(seen, decision)
@@ -166,6 +184,17 @@ def claimed(seen: Standing, claim: Claimed) -> Standing:
     return replace(seen, fate=Fate.ACCEPTED, reason=None, identity=claim.identity, member_id=claim.member_id)
 
 
+def released(seen: Standing, member_id: MemberId) -> Standing:
+    assert seen.fate is Fate.WAITING, "a return is released once"
+    return replace(seen, fate=Fate.ACCEPTED, reason=None, member_id=member_id)
+
+
+def given_up(seen: Standing) -> Standing:
+    """A return whose original did not come in time: a person looks at it."""
+    assert seen.fate is Fate.WAITING, "only what waits can have waited too long"
+    return _told(replace(seen, fate=Fate.REVIEW, reason=Reason.WAITED_TOO_LONG))
+
+
 def _ignored(arrival: Arrival) -> Ignored | None:
     # A void takes back what stands in the books; it is never a practice run.
     if arrival.kind is Kind.VOID or not arrival.flags:
@@ -174,17 +203,28 @@ def _ignored(arrival: Arrival) -> Ignored | None:
 
 
 def _first(arrival: Arrival, owner: MemberId | None) -> Decision:
-    if arrival.kind is not Kind.SALE:
-        known = arrival.original_id is not None
-        return Waiting(Reason.RETURN_WAITS) if known else Review(Reason.ORIGINAL_MISSING)
     if arrival.identity is None:
         return Unclaimed(Reason.NO_IDENTITY)
     return Unclaimed(Reason.UNKNOWN_IDENTITY) if owner is None else Accepted(owner)
 
 
+# What comes back belongs to the member of its original, whatever card is shown with it.
+def _first_back(arrival: Arrival, original: Standing | None) -> Decision:
+    if arrival.original_id is None:
+        return Review(Reason.ORIGINAL_MISSING)
+    if original is None or original.member_id is None:
+        return Waiting(Reason.RETURN_WAITS)
+    return Accepted(original.member_id)
+
+
+def _again_back(seen: Standing, original: Standing | None) -> Decision:
+    if seen.fate is Fate.WAITING and original is not None and original.member_id is not None:
+        return Released(original.member_id)
+    return Duplicate()
+
+
 def _again(seen: Standing, arrival: Arrival, owner: MemberId | None) -> Decision:
-    # A return belongs to the member of its original, whatever card is shown with it.
-    if arrival.kind is not Kind.SALE or arrival.identity is None:
+    if arrival.identity is None:
         return Duplicate()
     if seen.fate is Fate.UNCLAIMED:
         return _claim(seen, arrival.identity, owner)

@@ -1,6 +1,6 @@
 """The books as a reader sees them: accounts from the cache, facts from the entries."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from json import loads
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.ledger.adapters.canonical import decode, decode_state
 from services.ledger.adapters.statuses import status_of
 from services.ledger.application.inquiry import StoredFact
+from services.ledger.domain.facts import Fact, PointsCorrected, ReturnRecorded, ReturnVoided
 from services.ledger.domain.ids import EventId, MemberId
 from services.ledger.domain.state import AccountState
 
@@ -43,10 +44,26 @@ class PostgresArchive:
     async def facts_of_event(self, event_id: EventId) -> list[StoredFact]:
         return [_stored(row) for row in await self._connection.execute(FACTS_OF_EVENT, {"event_id": event_id})]
 
-    async def facts_of_lots(self, member_id: MemberId, lots: Sequence[str]) -> list[StoredFact]:
+    async def facts_behind(
+        self, member_id: MemberId, after: int, event_id: EventId, lots: Sequence[str]
+    ) -> list[StoredFact]:
         wanted = set(lots)
-        facts = await self.facts(member_id)
-        return [stored for stored in facts if any(move.lot in wanted for move in stored.fact.moves)]
+        facts = await self.facts(member_id, after=after)
+        return [each for each in facts if _speaks_of(each.fact, event_id) or _touches(each.fact, wanted)]
+
+
+def _speaks_of(fact: Fact, event_id: EventId) -> bool:
+    match fact:
+        case ReturnVoided():
+            return event_id in (fact.original_id, fact.return_id)
+        case ReturnRecorded() | PointsCorrected():
+            return event_id == fact.original_id
+        case _:
+            return False
+
+
+def _touches(fact: Fact, lots: Collection[str]) -> bool:
+    return any(move.lot in lots for move in fact.moves)
 
 
 def _stored(row: Any) -> StoredFact:

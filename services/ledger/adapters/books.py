@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from services.ledger.adapters.canonical import decode_state, encode_state, fingerprint_of
-from services.ledger.application.recording import NO_FINGERPRINT, Account, Entry
+from services.ledger.adapters.earlier import earlier_facts
+from services.ledger.application.recording import NO_FINGERPRINT, Account, Entry, Request
+from services.ledger.domain.facts import Fact
 from services.ledger.domain.ids import EventId, MemberId
 from services.runtime.ports import OutboxRow
 from services.runtime.postgres.unit_of_work import UnitOfWork
@@ -64,6 +66,10 @@ class PostgresBooks:
             key = (MemberId(member), EventId(event))
             found[key] = found.get(key) or fingerprint_of(fact) or NO_FINGERPRINT
         return found
+
+    async def earlier(self, requests: Sequence[Request]) -> dict[MemberId, list[Fact]]:
+        """What the commands of these requests may have to judge again."""
+        return await earlier_facts(await self._uow.driver(), requests)
 
     async def append(self, entries: Sequence[Entry], accounts: Sequence[Account]) -> None:
         """Writes the facts, the accounts after them and one outbox row per fact."""

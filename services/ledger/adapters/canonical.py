@@ -9,22 +9,31 @@ from typing import Any
 
 from services.ledger.adapters.canonical_json import Json, write_canonically
 from services.ledger.adapters.canonical_purchase import award_fields, purchase_text
+from services.ledger.adapters.canonical_returns import (
+    correction_fields,
+    read_correction,
+    read_return,
+    read_void,
+    return_fields,
+    void_fields,
+)
 from services.ledger.adapters.canonical_spending import cancelled, cancelled_fields, redeemed, redeemed_fields
 from services.ledger.adapters.canonical_state import decode_state, encode_books, encode_state
+from services.ledger.domain.evidence import Award, CapUse, CarryChange
 from services.ledger.domain.facts import (
     ActivityRecorded,
-    Award,
-    CapUse,
-    CarryChange,
     Cause,
     Fact,
     Line,
     MemberStatusApplied,
     PointsActivated,
+    PointsCorrected,
     PointsExpired,
     PointsRedeemed,
     PurchaseRecorded,
     RedemptionCancelled,
+    ReturnRecorded,
+    ReturnVoided,
     SourcePosition,
     Tender,
     TierApplied,
@@ -76,7 +85,7 @@ def decode(encoded: bytes) -> tuple[MemberId, int, Fact]:
 
 
 def fingerprint_of(encoded: bytes) -> str | None:
-    """The fingerprint of the purchase or activity that a stored fact records; None for a fact of another kind."""
+    """The fingerprint of the checkout or activity that a stored fact records; None for a fact of another kind."""
     fingerprint: str | None = loads(encoded).get("fingerprint")
     return fingerprint
 
@@ -209,6 +218,9 @@ def _tier(document: Json, cause: Cause, moves: tuple[Move, ...]) -> TierApplied:
 
 _BUCKETS: Mapping[str, Bucket] = {bucket.value: bucket for bucket in Bucket}
 _FIELDS: Mapping[type[Fact], Callable[[Any], Json]] = {
+    ReturnRecorded: return_fields,
+    ReturnVoided: void_fields,
+    PointsCorrected: correction_fields,
     ActivityRecorded: _activity_fields,
     PointsExpired: _lot_fields,
     PointsActivated: _lot_fields,
@@ -218,6 +230,9 @@ _FIELDS: Mapping[type[Fact], Callable[[Any], Json]] = {
     RedemptionCancelled: cancelled_fields,
 }
 _READERS: Mapping[str, Callable[[Json, Cause, tuple[Move, ...]], Fact]] = {
+    ReturnRecorded.TYPE: read_return,
+    ReturnVoided.TYPE: read_void,
+    PointsCorrected.TYPE: read_correction,
     PurchaseRecorded.TYPE: _purchase,
     ActivityRecorded.TYPE: _activity,
     PointsExpired.TYPE: lambda document, cause, moves: PointsExpired(

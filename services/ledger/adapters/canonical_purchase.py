@@ -7,7 +7,8 @@ from fractions import Fraction
 from json.encoder import encode_basestring as quoted
 
 from services.ledger.adapters.canonical_json import Json, ratio_fields
-from services.ledger.domain.facts import Award, CapUse, CarryChange, Line, PurchaseRecorded, SourcePosition, Tender
+from services.ledger.domain.evidence import Award, CapUse, CarryChange
+from services.ledger.domain.facts import Line, PurchaseRecorded, SourcePosition, Tender
 from services.ledger.domain.ids import MemberId
 from services.ledger.domain.instants import instant_text
 from services.ledger.domain.moves import Move

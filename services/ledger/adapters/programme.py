@@ -70,7 +70,12 @@ def compile_rules(document: published.ProgrammeDocument, starts_at: datetime) ->
 
 
 def _unit(unit_id: str, unit: published.Unit) -> Unit:
-    return Unit(id=unit_id, validity=_validity(unit.expires), qualifying=unit.kind == "qualifying")
+    return Unit(
+        id=unit_id,
+        validity=_validity(unit.expires),
+        qualifying=unit.kind == "qualifying",
+        on_clawback=unit.on_clawback,
+    )
 
 
 def _validity(expires: published.Expires) -> Validity:

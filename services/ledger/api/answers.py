@@ -75,7 +75,7 @@ class EntriesAnswer(BaseModel):
 
 
 class ExplainAnswer(BaseModel):
-    """Why an event gave what it gave: its facts, and what happened later to the lots that they touched."""
+    """Why an event gave what it gave: its facts, what became of it later, and of the lots that they touched."""
 
     event_id: str
     member_id: str

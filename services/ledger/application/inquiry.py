@@ -47,12 +47,16 @@ class Archive(Protocol):
     async def is_member(self, member_id: MemberId) -> bool: ...
     async def facts(self, member_id: MemberId, *, after: int = 0, limit: int | None = None) -> list[StoredFact]: ...
     async def facts_of_event(self, event_id: EventId) -> list[StoredFact]: ...
-    async def facts_of_lots(self, member_id: MemberId, lots: Sequence[str]) -> list[StoredFact]: ...
+    async def facts_behind(
+        self, member_id: MemberId, after: int, event_id: EventId, lots: Sequence[str]
+    ) -> list[StoredFact]:
+        """Behind number `after`: what speaks of the event (its returns, its correction) or touches the lots."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What an event did, and what happened afterwards to the lots that it touched."""
+    """What an event did, and what happened afterwards to it and to the lots that it touched."""
 
     caused: tuple[StoredFact, ...]
     later: tuple[StoredFact, ...]
@@ -88,5 +92,4 @@ async def explain(archive: Archive, event_id: EventId) -> Explanation:
         raise UnknownEvent(event_id)
     member, last = caused[0].member_id, max(stored.member_seq for stored in caused)
     lots = sorted({move.lot for stored in caused for move in stored.fact.moves if move.lot})
-    later = await archive.facts_of_lots(member, lots) if lots else []
-    return Explanation(tuple(caused), tuple(stored for stored in later if stored.member_seq > last))
+    return Explanation(tuple(caused), tuple(await archive.facts_behind(member, last, event_id, lots)))

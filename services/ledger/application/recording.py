@@ -7,7 +7,15 @@ from hashlib import sha256
 from typing import NamedTuple, Protocol, Self
 
 from services.ledger.domain.arrivals import Arrival, arrival
-from services.ledger.domain.commands import ApplyStatus, ApplyTier, Command, RecordActivity, RecordPurchase, Settle
+from services.ledger.domain.commands import (
+    ApplyStatus,
+    ApplyTier,
+    Command,
+    RecordActivity,
+    RecordPurchase,
+    RecordReturn,
+    Settle,
+)
 from services.ledger.domain.decide import decide
 from services.ledger.domain.evolve import evolve
 from services.ledger.domain.facts import Fact
@@ -62,6 +70,7 @@ class Books(Protocol):
 
     async def open(self, members: Iterable[MemberId]) -> dict[MemberId, Account]: ...
     async def recorded(self, causes: Sequence[tuple[MemberId, EventId]]) -> dict[tuple[MemberId, EventId], str]: ...
+    async def earlier(self, requests: "Sequence[Request]") -> dict[MemberId, list[Fact]]: ...
     async def append(self, entries: Sequence[Entry], accounts: Sequence[Account]) -> None: ...
     async def due_members(self, now: datetime, limit: int) -> list[MemberId]: ...
 
@@ -73,7 +82,7 @@ class Codec(Protocol):
     def chain(self, previous: bytes, encoded: bytes) -> bytes: ...
 
 
-Caused = RecordPurchase | RecordActivity | ApplyTier | ApplyStatus
+Caused = RecordPurchase | RecordReturn | RecordActivity | ApplyTier | ApplyStatus
 Request = tuple[MemberId, Caused]
 
 
@@ -90,12 +99,14 @@ class Ledger:
         """
         accounts = await books.open(member for member, _ in requests)
         known = await books.recorded([(member, command.event_id) for member, command in requests])
+        again = [each for each in requests if isinstance(each[1], RecordReturn | ApplyTier)]
+        earlier = await books.earlier(again) if again else {}
         entries: list[Entry] = []
         touched: dict[MemberId, Account] = {}
         for member, command in requests:
             if _is_known(known, member, command):
                 continue
-            entries += self._decide(accounts[member], command, versions)
+            entries += self._decide(accounts[member], command, versions, earlier.get(member))
             touched[member] = accounts[member]
         await self._write(books, entries, touched)
         return len(entries)
@@ -115,8 +126,14 @@ class Ledger:
         await self._write(books, entries, accounts)
         return len(accounts)
 
-    def _decide(self, account: Account, command: Command, versions: Sequence[Rules]) -> list[Entry]:
-        return self._enter(account, decide(account.state, command, versions))
+    def _decide(
+        self, account: Account, command: Command, versions: Sequence[Rules], earlier: list[Fact] | None = None
+    ) -> list[Entry]:
+        """`earlier` are facts that the command may have to judge again; it grows by those decided."""
+        facts = decide(account.state, command, versions, earlier or ())
+        if earlier is not None:
+            earlier += facts
+        return self._enter(account, facts)
 
     def _enter(self, account: Account, facts: Sequence[Fact]) -> list[Entry]:
         entries = []
@@ -151,7 +168,7 @@ class Ledger:
 def _is_known(known: dict[tuple[MemberId, EventId], str], member: MemberId, command: Caused) -> bool:
     """Whether the cause is in the stream or came earlier in this batch; remembers it when it is new."""
     key = (member, command.event_id)
-    fingerprint = command.fingerprint if isinstance(command, RecordPurchase | RecordActivity) else NO_FINGERPRINT
+    fingerprint = NO_FINGERPRINT if isinstance(command, ApplyTier | ApplyStatus) else command.fingerprint
     match arrival(known.get(key), fingerprint):
         case Arrival.FIRST:
             known[key] = fingerprint

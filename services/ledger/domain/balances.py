@@ -13,7 +13,9 @@ from services.ledger.domain.moves import Bucket, Move
 from services.ledger.domain.settle import due_facts, now_of
 from services.ledger.domain.state import AccountState, Balance, new_account
 
-_IN_LOT = frozenset({Bucket.PENDING, Bucket.AVAILABLE})
+# What has expired is still in its lot here: the lot's own expiry tells when it stopped counting, and summed from facts
+# it would be gone on the wrong day. What a return takes of it is gone from the lot before that day as well.
+_IN_LOT = frozenset({Bucket.PENDING, Bucket.AVAILABLE, Bucket.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,6 @@ def _balance_at(moves: Sequence[Move], unit: str, at: datetime) -> Balance:
 
 
 def _change_of_lot(move: Move) -> int:
-    # What has expired is told by the lot's expiry; summed from facts it would be gone on the wrong day.
-    if move.target is Bucket.EXPIRED:
-        return 0
     return move.points * ((move.target in _IN_LOT) - (move.source in _IN_LOT))
 
 

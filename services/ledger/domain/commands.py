@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
+from services.ledger.domain.evidence import ReturnedLine
 from services.ledger.domain.facts import CommandKey, Line, SourcePosition, SpendingFact, Tender
 from services.ledger.domain.ids import EventId
 
@@ -29,6 +30,30 @@ class RecordPurchase(NamedTuple):
     partner: str | None = None
     time_zone: str | None = None
     tax_included: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordReturn:
+    """Something comes back: kind `return` with the lines that do, or kind `void`, which takes a checkout back whole.
+
+    `original_id` is the sale, or for a void the return that is taken back.
+    """
+
+    event_id: EventId
+    occurred_at: datetime
+    clock: datetime
+    position: SourcePosition | None
+    kind: str
+    original_id: EventId
+    source: str
+    store: str
+    terminal: str
+    business_day: date
+    sequence: int
+    fingerprint: str
+    currency: str
+    lines: tuple[ReturnedLine, ...]
+    tenders: tuple[Tender, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,4 +160,6 @@ class CancelRedemption:
     spending: tuple[SpendingFact, ...]
 
 
-Command = RecordPurchase | RecordActivity | ApplyTier | ApplyStatus | Settle | RedeemPoints | CancelRedemption
+Command = (
+    RecordPurchase | RecordReturn | RecordActivity | ApplyTier | ApplyStatus | Settle | RedeemPoints | CancelRedemption
+)

@@ -1,6 +1,6 @@
 """Commands become facts. Happens once: what is decided here is recorded and never decided again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import assert_never
 
@@ -11,9 +11,11 @@ from services.ledger.domain.commands import (
     Command,
     RecordActivity,
     RecordPurchase,
+    RecordReturn,
     RedeemPoints,
     Settle,
 )
+from services.ledger.domain.crediting import by_fate, credit, expired_on_arrival
 from services.ledger.domain.earning import (
     Allowance,
     Eligible,
@@ -21,23 +23,21 @@ from services.ledger.domain.earning import (
     adjudicate_activity,
     eligible_as_sold,
 )
-from services.ledger.domain.evolve import fold
+from services.ledger.domain.evidence import Award
+from services.ledger.domain.evolve import evolve, fold
 from services.ledger.domain.facts import (
     ActivityRecorded,
-    Award,
     Cause,
     Fact,
     MemberStatusApplied,
-    PointsExpired,
     PurchaseRecorded,
     TierApplied,
 )
 from services.ledger.domain.instants import in_utc
-from services.ledger.domain.lots import lot_terms
-from services.ledger.domain.moves import Bucket, Move
 from services.ledger.domain.redemption import cancel_redemption, redeem_points
+from services.ledger.domain.returns import corrections, decide_return
 from services.ledger.domain.rules import Rules, rules_in_force
-from services.ledger.domain.settle import due_facts, expiry, now_of
+from services.ledger.domain.settle import due_facts, now_of
 from services.ledger.domain.state import AccountState
 
 SALE = "sale"
@@ -57,20 +57,25 @@ class TierNumberGapError(Exception):
         self.found = found
 
 
-def decide(state: AccountState, command: Command, versions: Sequence[Rules]) -> tuple[Fact, ...]:
+def decide(
+    state: AccountState, command: Command, versions: Sequence[Rules], past: Sequence[Fact] = ()
+) -> tuple[Fact, ...]:
     """The facts that a command leaves, in stream order; () when it changes nothing.
 
     What is due is settled first. The rules are those in force at `occurred_at`, the tier the one known for that
-    instant. Raises NoProgrammeKnown, TierNumberGapError, and refusals of what a till asks for; that the event is new is
-    the caller's to know (`arrivals`).
+    instant. What judges earlier purchases again (a return, a tier change) finds their facts, in order, in `past`.
+    Raises NoProgrammeKnown, TierNumberGapError, and refusals of what a till asks for; that the event is new is the
+    caller's to know (`arrivals`).
     """
     match command:
         case RecordPurchase():
             return _record_purchase(state, command, versions)
+        case RecordReturn():
+            return decide_return(state, command, versions, past)
         case RecordActivity():
             return _record_activity(state, command, versions)
         case ApplyTier():
-            return _apply_tier(state, command)
+            return _apply_tier(state, command, versions, past)
         case ApplyStatus():
             return _apply_status(state, command)
         case Settle():
@@ -91,15 +96,15 @@ def _record_purchase(state: AccountState, command: RecordPurchase, versions: Seq
     tier = state.tier_at(occurred_at)
     visit = state.visits + 1 if command.kind == SALE else state.visits
     eligible, awards = _adjudicated(state, command, rules, occurred_at, tier)
-    given, past = _by_fate(awards, now)
+    given, past = by_fate([(award.lot, award.points) for award in awards], now)
     cause = Cause(command.event_id, 0, occurred_at, now, command.position)
     recorded = PurchaseRecorded(
-        cause, _credit(state, given, past, now), command.kind, command.source, command.store, command.terminal,
+        cause, credit(state, given, past, now), command.kind, command.source, command.store, command.terminal,
         command.business_day, command.sequence, command.fingerprint, _version(rules), tier, visit,
         command.channel, command.partner, command.time_zone, command.currency, command.tax_included,
         command.lines, command.tenders, eligible.lines, eligible.over, eligible.minor, awards,
     )  # fmt: skip
-    return (*dragged, recorded, *_expired_on_arrival(cause, past, len(dragged)))
+    return (*dragged, recorded, *expired_on_arrival(cause, past, len(dragged) + 1))
 
 
 def _adjudicated(
@@ -118,26 +123,30 @@ def _record_activity(state: AccountState, command: RecordActivity, versions: Seq
     tier = state.tier_at(occurred_at)
     allowance = Allowance(tier, state.caps, state.carries)
     awards = adjudicate_activity(rules, command.activity, occurred_at, allowance) if rules else ()
-    given, past = _by_fate(awards, now)
+    given, past = by_fate([(award.lot, award.points) for award in awards], now)
     cause = Cause(command.event_id, 0, occurred_at, now, command.position)
     recorded = ActivityRecorded(
-        cause, _credit(state, given, past, now), command.source, command.activity, command.reference,
+        cause, credit(state, given, past, now), command.source, command.activity, command.reference,
         command.fingerprint, _version(rules), tier, awards,
     )  # fmt: skip
-    return (*dragged, recorded, *_expired_on_arrival(cause, past, len(dragged)))
+    return (*dragged, recorded, *expired_on_arrival(cause, past, len(dragged) + 1))
 
 
-def _apply_tier(state: AccountState, command: ApplyTier) -> tuple[Fact, ...]:
+def _apply_tier(
+    state: AccountState, command: ApplyTier, versions: Sequence[Rules], past: Sequence[Fact]
+) -> tuple[Fact, ...]:
     if command.tier_seq <= state.tier_seq:
         return ()
     if command.tier_seq != state.tier_seq + 1:
         raise TierNumberGapError(expected=state.tier_seq + 1, found=command.tier_seq)
     now = now_of(state, command.clock)
-    dragged, _ = _settled(state, command, now)
+    dragged, state = _settled(state, command, now)
     cause = Cause(command.event_id, 0, in_utc(command.occurred_at), now, command.position)
     effective_from = in_utc(command.effective_from)
     applied = TierApplied(cause, (), command.tier, effective_from, command.tier_seq, command.retroactive)
-    return (*dragged, applied)
+    if not past:
+        return (*dragged, applied)
+    return (*dragged, applied, *corrections(evolve(state, applied), applied, past, versions, len(dragged) + 1))
 
 
 def _apply_status(state: AccountState, command: ApplyStatus) -> tuple[Fact, ...]:
@@ -164,42 +173,3 @@ def _rules(versions: Sequence[Rules], occurred_at: datetime) -> Rules | None:
 
 def _version(rules: Rules | None) -> int:
     return NO_VERSION if rules is None else rules.version
-
-
-def _by_fate(awards: Sequence[Award], now: datetime) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    given: dict[str, int] = {}
-    past: dict[str, int] = {}
-    for award in awards:
-        if award.points:
-            expires_at = lot_terms(award.lot).expires_at
-            fate = given if expires_at is None or expires_at > now else past
-            fate[award.lot] = fate.get(award.lot, 0) + award.points
-    return given, past
-
-
-def _credit(state: AccountState, given: Mapping[str, int], past: Mapping[str, int], now: datetime) -> tuple[Move, ...]:
-    moves: list[Move] = []
-    repaid: dict[str, int] = {}
-    for lot, points in given.items():
-        unit, _, activates_at = lot_terms(lot)
-        if activates_at is not None and activates_at > now:
-            moves.append(Move(unit, lot, Bucket.ISSUED, Bucket.PENDING, points))
-            continue
-        moves.append(Move(unit, lot, Bucket.ISSUED, Bucket.AVAILABLE, points))
-        repays = min(points, state.debt(unit) - repaid.get(unit, 0))
-        if repays:
-            repaid[unit] = repaid.get(unit, 0) + repays
-            moves.append(Move(unit, lot, Bucket.AVAILABLE, Bucket.DEBT, repays))
-    # Points that arrive too late to be used must not repay a debt either: they only pass through.
-    moves += [Move(lot_terms(lot).unit, lot, Bucket.ISSUED, Bucket.AVAILABLE, points) for lot, points in past.items()]
-    return tuple(moves)
-
-
-def _expired_on_arrival(cause: Cause, past: Mapping[str, int], dragged: int) -> list[PointsExpired]:
-    facts = []
-    for part, (lot, points) in enumerate(past.items(), start=dragged + 1):
-        unit, expires_at, _ = lot_terms(lot)
-        occurred_at = cause.occurred_at if expires_at is None else expires_at
-        expired = Cause(cause.event_id, part, occurred_at, cause.recorded_at, cause.position)
-        facts.append(expiry(expired, unit, lot, available=points))
-    return facts

@@ -11,7 +11,8 @@ from math import gcd
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from services.ledger.domain.facts import Award, CapUse, CarryChange, Line, LineShare, Tender
+from services.ledger.domain.evidence import Award, CapUse, CarryChange, LineShare
+from services.ledger.domain.facts import Line, Tender
 from services.ledger.domain.rules import Basis, Cap, Occasion, Rounding, Rule, Rules, within
 from services.ledger.domain.state import carry_key
 
@@ -75,8 +76,15 @@ def adjudicate(
 ) -> tuple[Eligible, tuple[Award, ...]]:
     """What a purchase earns; a basket in another currency than the programme's earns nothing."""
     eligible = eligible_amounts(rules, basket)
+    return eligible, adjudicate_eligible(rules, basket, eligible, occurred_at, allowance)
+
+
+def adjudicate_eligible(
+    rules: Rules, basket: Basket, eligible: Eligible, occurred_at: datetime, allowance: Allowance
+) -> tuple[Award, ...]:
+    """What a basket earns of which so much counts."""
     if basket.currency != rules.currency:
-        return eligible, ()
+        return ()
     local = occurred_at.astimezone(rules.zone)
     store_local = occurred_at.astimezone(ZoneInfo(basket.time_zone)) if basket.time_zone else local
     occasion = Occasion(basket.channel, basket.store, basket.partner, allowance.tier, local, store_local)
@@ -86,7 +94,7 @@ def adjudicate(
         for rule in rules.for_purchases
         if rule.applies(occasion) and (claim := _claim(rule, basket, eligible, sold, allowance.tier)) is not None
     ]
-    return eligible, _awards(rules, claims, local, allowance)
+    return _awards(rules, claims, local, allowance)
 
 
 def adjudicate_activity(rules: Rules, activity: str, occurred_at: datetime, allowance: Allowance) -> tuple[Award, ...]:
@@ -103,24 +111,38 @@ def adjudicate_activity(rules: Rules, activity: str, occurred_at: datetime, allo
 
 def eligible_amounts(rules: Rules, basket: Basket) -> Eligible:
     """Net of every line that is not excluded, with or without tax, less the share of the basket paid with points."""
-    tax_sign = rules.tax_counts - basket.tax_included
-    excluded = rules.excluded
-    counted = [
-        0 if excluded is not None and within(line.category, excluded) else line.net + tax_sign * line.tax
-        for line in basket.lines
-    ]
-    paid_with_points = sum([tender.amount for tender in basket.tenders if tender.type == POINTS_TENDER])
-    if not paid_with_points:
-        return Eligible(tuple(counted), 1)
-    gross = sum([line.net if basket.tax_included else line.net + line.tax for line in basket.lines])
-    money = max(gross - paid_with_points, 0)
-    common = gcd(gross, money) or 1
-    return Eligible(tuple([amount * (money // common) for amount in counted]), max(gross // common, 1))
+    return _in_money(_counted(rules, basket), basket)
+
+
+def eligible_rest(rules: Rules, sold: Basket, rest: Basket) -> Eligible:
+    """The same of what is left of a basket, which was paid with points in the same share as the whole of it."""
+    return _in_money(_counted(rules, rest), sold)
 
 
 def eligible_as_sold(basket: Basket) -> Eligible:
     """What was sold, where no version of the rules says what counts."""
     return Eligible(tuple([line.net for line in basket.lines]), 1)
+
+
+def _counted(rules: Rules, basket: Basket) -> tuple[int, ...]:
+    tax_sign = rules.tax_counts - basket.tax_included
+    excluded = rules.excluded
+    return tuple(
+        [
+            0 if excluded is not None and within(line.category, excluded) else line.net + tax_sign * line.tax
+            for line in basket.lines
+        ]
+    )
+
+
+def _in_money(counted: tuple[int, ...], sold: Basket) -> Eligible:
+    paid_with_points = sum([tender.amount for tender in sold.tenders if tender.type == POINTS_TENDER])
+    if not paid_with_points:
+        return Eligible(counted, 1)
+    gross = sum([line.net if sold.tax_included else line.net + line.tax for line in sold.lines])
+    money = max(gross - paid_with_points, 0)
+    common = gcd(gross, money) or 1
+    return Eligible(tuple([amount * (money // common) for amount in counted]), max(gross // common, 1))
 
 
 def _sold(rules: Rules, basket: Basket, eligible: Eligible) -> list[_Sold]:

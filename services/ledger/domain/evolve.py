@@ -6,16 +6,20 @@ from fractions import Fraction
 from functools import reduce
 from typing import assert_never
 
+from services.ledger.domain.evidence import Award, RuleChange
 from services.ledger.domain.facts import (
     ActivityRecorded,
-    Award,
     Fact,
     MemberStatusApplied,
     PointsActivated,
+    PointsCorrected,
     PointsExpired,
     PointsRedeemed,
     PurchaseRecorded,
+    Readjudicated,
     RedemptionCancelled,
+    ReturnRecorded,
+    ReturnVoided,
     TierApplied,
 )
 from services.ledger.domain.lots import Lot, lot_terms
@@ -52,6 +56,8 @@ def evolve(state: AccountState, fact: Fact) -> AccountState:
             )  # fmt: skip
         case PointsExpired() | PointsActivated():
             return replace(state, member_seq=state.member_seq + 1, last_recorded_at=recorded_at, units=units, lots=lots)
+        case ReturnRecorded() | ReturnVoided() | PointsCorrected():
+            return _readjudicated(state, fact, units, lots)
         case PointsRedeemed() | RedemptionCancelled():
             return replace(
                 state, member_seq=state.member_seq + 1, last_recorded_at=recorded_at, units=units, lots=lots,
@@ -130,7 +136,38 @@ def _used_caps(caps: Mapping[str, Mapping[str, int]], awards: Sequence[Award]) -
     return caps
 
 
-def _carried(carries: Mapping[str, Fraction], awards: Sequence[Award]) -> Mapping[str, Fraction]:
+def _readjudicated(
+    state: AccountState, fact: Readjudicated, units: Mapping[str, Balance], lots: Mapping[str, Lot]
+) -> AccountState:
+    return replace(
+        state,
+        member_seq=state.member_seq + 1,
+        last_recorded_at=fact.cause.recorded_at,
+        units=units,
+        lots=lots,
+        caps=_changed_caps(state.caps, fact.changes),
+        carries=_carried(state.carries, fact.changes),
+    )
+
+
+def _changed_caps(
+    caps: Mapping[str, Mapping[str, int]], changes: Sequence[RuleChange]
+) -> Mapping[str, Mapping[str, int]]:
+    for change in changes:
+        known = caps.get(change.rule, {})
+        # A period so long ago that it is no longer counted has no allowance left to free.
+        if change.period is None or (change.after <= change.before and change.period not in known):
+            continue
+        used = {**known, change.period: max(known.get(change.period, 0) + change.after - change.before, 0)}
+        kept = {period: points for period, points in used.items() if points}
+        if len(kept) > CAP_PERIODS_KEPT:
+            del kept[min(kept)]
+        others = {rule: periods for rule, periods in caps.items() if rule != change.rule}
+        caps = {**others, change.rule: kept} if kept else others
+    return caps
+
+
+def _carried(carries: Mapping[str, Fraction], awards: Sequence[Award | RuleChange]) -> Mapping[str, Fraction]:
     for award in awards:
         if award.carry is not None:
             key = carry_key(award.rule, award.unit)

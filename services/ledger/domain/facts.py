@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from fractions import Fraction
 from typing import ClassVar, NamedTuple
 
+from services.ledger.domain.evidence import Award, BroughtBack, ReturnedLine, RuleChange, Waived
 from services.ledger.domain.ids import EventId
 from services.ledger.domain.moves import Move
-
-LineShare = tuple[int, int]
 
 
 class SourcePosition(NamedTuple):
@@ -46,39 +44,6 @@ class Tender(NamedTuple):
     type: str
     amount: int
     reference: str | None = None
-
-
-class CapUse(NamedTuple):
-    """The allowance that an award met: `used` points of `limit` were gone in this period before it."""
-
-    period: str
-    used: int
-    limit: int
-
-
-class CarryChange(NamedTuple):
-    """The hidden remainder of a rule before and after an award, in the unit's smallest step."""
-
-    before: Fraction
-    after: Fraction
-
-
-class Award(NamedTuple):
-    """What one rule gave: `points` went into `lot`, of the `uncapped` ones that rounding left.
-
-    `lines` are pairs (line number, exact points over the common denominator `over`), before rounding and cap; empty for
-    a rule that does not look at lines.
-    """
-
-    rule: str
-    unit: str
-    points: int
-    uncapped: int
-    lot: str
-    over: int
-    lines: tuple[LineShare, ...]
-    cap: CapUse | None
-    carry: CarryChange | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +145,80 @@ class MemberStatusApplied:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnRecorded:
+    """A return (or the void of a sale) took back what the sale no longer earns, by the sale's own rules and tier.
+
+    `brought_back` is the whole of the original's returns after this one, `original_occurred_at` the instant whose
+    windows it counts against. `review` says why a person should look: `more_than_sold`, `unknown_line` …
+    """
+
+    TYPE: ClassVar[str] = "return_recorded"
+    cause: Cause
+    moves: tuple[Move, ...]
+    kind: str
+    original_id: EventId
+    original_occurred_at: datetime
+    source: str
+    store: str
+    terminal: str
+    business_day: date
+    sequence: int
+    fingerprint: str
+    currency: str
+    lines: tuple[ReturnedLine, ...]
+    tenders: tuple[Tender, ...]
+    brought_back: tuple[BroughtBack, ...]
+    programme_version: int
+    tier: str | None
+    changes: tuple[RuleChange, ...]
+    waived: tuple[Waived, ...]
+    review: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnVoided:
+    """A return was taken back: its lines count as not returned, and what it had taken comes again.
+
+    `waived` are points that the return had waived and that are owed to nobody now: nothing moves for them.
+    """
+
+    TYPE: ClassVar[str] = "return_voided"
+    cause: Cause
+    moves: tuple[Move, ...]
+    return_id: EventId
+    original_id: EventId
+    original_occurred_at: datetime
+    source: str
+    store: str
+    terminal: str
+    business_day: date
+    sequence: int
+    fingerprint: str
+    brought_back: tuple[BroughtBack, ...]
+    programme_version: int
+    tier: str | None
+    changes: tuple[RuleChange, ...]
+    waived: tuple[Waived, ...]
+    review: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PointsCorrected:
+    """A purchase earns more, because its member had a higher tier at the time than the ledger knew.
+
+    `occurred_at` is that of the purchase (`original_id`); the cause is the tier change, as one of its later parts.
+    """
+
+    TYPE: ClassVar[str] = "points_corrected"
+    cause: Cause
+    moves: tuple[Move, ...]
+    original_id: EventId
+    programme_version: int
+    tier: str | None
+    changes: tuple[RuleChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CommandKey:
     """Who asked for a command, under which Idempotency-Key, with which body (SHA-256, hex): restores its answer."""
 
@@ -240,10 +279,14 @@ class RedemptionCancelled:
     command: CommandKey
 
 
+Readjudicated = ReturnRecorded | ReturnVoided | PointsCorrected
 SpendingFact = PointsRedeemed | RedemptionCancelled
 Fact = (
     PurchaseRecorded
     | ActivityRecorded
+    | ReturnRecorded
+    | ReturnVoided
+    | PointsCorrected
     | PointsExpired
     | PointsActivated
     | TierApplied

@@ -17,6 +17,7 @@ from services.ledger.domain.rewards import Reward
 Rounding = Literal["down", "half_up", "up"]
 Scope = Literal["basket", "line"]
 Period = Literal["day", "week", "month", "year", "lifetime"]
+Clawback = Literal["debt", "within_balance", "pending_only"]
 
 STAMPS_REMEMBERED = 1_024
 FOR_EVER = Validity()
@@ -33,11 +34,15 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is counted; `validity` says how long points of it last unless a rule says otherwise."""
+    """What is counted; `validity` says how long points of it last unless a rule says otherwise.
+
+    `on_clawback`: what a return cannot find becomes debt, or is waived, or only pending points are taken at all.
+    """
 
     id: str
     validity: Validity = FOR_EVER
     qualifying: bool = False
+    on_clawback: Clawback = "debt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,9 @@ class Rules:
 
     def for_activity(self, activity: str) -> tuple[Rule, ...]:
         return tuple(rule for rule in self.rules if rule.when.activity == activity)
+
+    def rule(self, rule_id: str) -> Rule:
+        return next(rule for rule in self.rules if rule.id == rule_id)
 
     def lot_of(self, rule: Rule, local: datetime) -> str:
         """The lot into which the rule puts what it gives then (`local` in the programme's zone)."""

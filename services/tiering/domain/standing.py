@@ -133,8 +133,10 @@ def _renewed(step: Step, valid_until: datetime | None) -> Step:
 def _added(held: tuple[Credit, ...], credit: Credit) -> tuple[Credit, ...]:
     place = _first_at(held, credit.at_micros)
     if place < len(held) and held[place].at_micros == credit.at_micros:
-        same = Credit(credit.at_micros, held[place].points + credit.points)
-        return (*held[:place], same, *held[place + 1 :])
+        points = held[place].points + credit.points
+        # What came back whole is as if it had not been: at its instant nothing can be reached any more.
+        same = (Credit(credit.at_micros, points),) if points else ()
+        return (*held[:place], *same, *held[place + 1 :])
     return (*held[:place], credit, *held[place:])
 
 

@@ -48,6 +48,7 @@ def decode_checkout(value: bytes) -> Submission:
     handler = CheckoutHandler(
         read=lambda headers, body: reader(declared=("queue",)).checkout(unwrap(headers, body), THEN),
         books=Untouched(),
+        returns=Untouched(),
         programme=Untouched(),
         clock=lambda: THEN,
         tally=Untouched(),
@@ -58,7 +59,12 @@ def decode_checkout(value: bytes) -> Submission:
 def decode_member(value: bytes | None, key: str = "k") -> Any:
     untouched = Untouched()
     handler = MemberHandler(
-        books=untouched, register=untouched, digest_of_id=lambda member_id: b"id", clock=lambda: NOW, tally=untouched
+        books=untouched,
+        register=untouched,
+        returns=untouched,
+        digest_of_id=lambda member_id: b"id",
+        clock=lambda: NOW,
+        tally=untouched,
     )
     return handler.decode(record("members", value, key))
 

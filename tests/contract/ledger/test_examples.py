@@ -18,21 +18,26 @@ STAND_ON_EARLIER_FACTS = {
     "expiry_dragged_along_by_a_purchase",
     "expiry_of_what_came_back",
     "points_activated",
+    "points_corrected",
     "points_expired_by_the_job",
     "points_expired_on_arrival",
+    "sale_voided",
     "points_for_what_the_till_knows",
     "points_paid_as_money",
     "redemption_cancelled",
     "redemption_cancelled_after_an_expiry_and_a_debt",
     "reward_of_a_limited_stock",
     "reward_priced_in_two_units",
-}
+} | {example.stem for example in EXAMPLES if example.stem.startswith("return_")}
 
 
 def test_there_is_an_example_of_every_kind_of_fact() -> None:
     assert {json.loads(example.read_bytes())["type"] for example in EXAMPLES} == {
         "purchase_recorded",
         "activity_recorded",
+        "return_recorded",
+        "return_voided",
+        "points_corrected",
         "points_expired",
         "points_activated",
         "tier_applied",

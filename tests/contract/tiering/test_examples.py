@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.base import rfc3339
 from schemas.programme import ProgrammePublished
 from schemas.tiers import TierChanged
 from services.runtime.ports import Record
@@ -57,7 +58,9 @@ def test_a_points_fact_is_read(example: Path) -> None:
         document["member_seq"],
         document["event_id"],
     )
-    assert sum(fact.amounts.values()) == sum(award["points"] for award in document.get("awards", ()))
+    changed = sum(change["after"] - change["before"] for change in document.get("changes", ()))
+    assert sum(fact.amounts.values()) == sum(award["points"] for award in document.get("awards", ())) + changed
+    assert rfc3339(fact.occurred_at) == document.get("original_occurred_at", document["occurred_at"])
 
 
 @of("members")

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from services.ingest.adapters.books import PostgresBooks
 from services.ingest.adapters.register import PostgresRegister
+from services.ingest.adapters.returns import PostgresReturns
 from services.ingest.application.admitting import admit
 from services.ingest.application.claiming import register, rematch
 from services.ingest.domain.identity import EventId
@@ -34,7 +35,7 @@ def reopen(event_id: EventId, _sealed: bytes) -> PlainPaper:
 
 def sends(*batch: Send) -> Callable[[UnitOfWork], Awaitable[object]]:
     async def work(uow: UnitOfWork) -> None:
-        await admit(PostgresBooks(uow), [submission(send) for send in batch], NOW)
+        await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), [submission(send) for send in batch], NOW)
 
     return work
 
@@ -42,7 +43,7 @@ def sends(*batch: Send) -> Callable[[UnitOfWork], Awaitable[object]]:
 def registers(*members: Registered) -> Callable[[UnitOfWork], Awaitable[object]]:
     async def work(uow: UnitOfWork) -> None:
         states = [member.state() for member in members]
-        await register(PostgresBooks(uow), PostgresRegister(uow, reopen), states, NOW)
+        await register(PostgresBooks(uow), PostgresRegister(uow, reopen), PostgresReturns(uow, reopen), states, NOW)
 
     return work
 
@@ -117,7 +118,7 @@ async def test_many_at_once_count_each_sale_once(database: Database, seed: int) 
         for each in work:
             tasks.create_task(database.run(each))
     async with database.begin() as uow:
-        assert await rematch(PostgresBooks(uow), PostgresRegister(uow, reopen), NOW) == 0
+        assert await rematch(PostgresBooks(uow), PostgresRegister(uow, reopen), PostgresReturns(uow, reopen), NOW) == 0
     sent = [send for batch in batches for send in batch]
     counted = await purchases(database)
     # Both cards are one member's, so the order of arrival cannot change what is counted.
@@ -130,7 +131,7 @@ async def test_the_backstop_claims_what_was_left_unclaimed(database: Database) -
     async with database.begin() as uow:
         await uow.connection.execute(text("UPDATE identity SET member_id = :member"), {"member": LI})
     async with database.begin() as uow:
-        assert await rematch(PostgresBooks(uow), PostgresRegister(uow, reopen), NOW) == 1
+        assert await rematch(PostgresBooks(uow), PostgresRegister(uow, reopen), PostgresReturns(uow, reopen), NOW) == 1
     assert await purchases(database) == [(event_id(0), LI)]
 
 

@@ -183,3 +183,27 @@ async def test_an_emptied_database_is_behind_its_topic(service_with_programme: R
         await uow.connection.execute(text("DELETE FROM tiering.tier_change"))
     with pytest.raises(HaltError, match="restore the newest backup of schema `tiering`"):
         await service.check_guard()
+
+
+async def test_a_return_lowers_the_metric_of_its_sales_year_and_takes_no_tier_away(
+    service_with_programme: RunningService,
+) -> None:
+    service, stream = service_with_programme, PointsStream()
+    sale = stream.fact(at(2026, 12, 20), growth=5200)
+    back = stream.returned(at(2026, 12, 20), at(2027, 1, 10), growth=900)
+    await service.send(member(stream.member_id, at(2026, 1, 1)), sale, back, stream.fact(at(2027, 1, 11), growth=100))
+    async with service.working():
+        await service.until_published("tiers", 1)
+        await until_known(service, stream.member_id)
+
+        async def all_taken() -> bool:
+            return bool((await tier(service, stream.member_id, "2027-01-12T00:00:00+08:00"))["metric"]["value"] == 100)
+
+        await eventually(all_taken)
+    year_end, later = [await tier(service, stream.member_id, f"{day}T12:00:00+08:00") for day in DAYS]
+    assert (year_end["metric"]["value"], year_end["tier"]["id"]) == (4300, "gold")
+    assert later["tier"]["id"] == "gold"
+    assert len(await service.published("tiers")) == 1
+
+
+DAYS = ("2026-12-31", "2027-01-12")

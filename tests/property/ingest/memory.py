@@ -1,10 +1,10 @@
 """The door's tables in memory, for one user at a time."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from services.ingest.application.ports import ConflictRow, Entry, OutcomeRow, PurchaseRow, Unclaimed
-from services.ingest.domain.admission import Fate
+from services.ingest.application.ports import ConflictRow, Entry, OutcomeRow, PurchaseRow, Unclaimed, WaitingReturn
+from services.ingest.domain.admission import Fate, Standing
 from services.ingest.domain.identity import EventId, MemberId
 from services.ingest.domain.ownership import Holding, MemberIdentities
 from tests.support.sales import PlainPaper
@@ -72,6 +72,37 @@ class MemoryRegister:
             for entry in self._books.entries.values()
             if entry.standing and entry.standing.fate is Fate.UNCLAIMED and entry.standing.identity in digests
         ]
+
+
+class MemoryReturns:
+    def __init__(self, books: MemoryBooks) -> None:
+        self._books = books
+
+    async def lock_waiting(self, originals: Collection[EventId]) -> Sequence[WaitingReturn]:
+        return self._waiting(lambda entry, standing: standing.original_id in originals)
+
+    async def matched(self, limit: int) -> Mapping[EventId, MemberId]:
+        originals = [each.entry.standing.original_id for each in self._waiting(any_of_them) if each.entry.standing]
+        known = [self._books.entries[each] for each in originals if each is not None]
+        members = {each.event_id: each.standing.member_id for each in known if each.standing}
+        return {event_id: member for event_id, member in members.items() if member is not None}
+
+    async def lock_overdue(self, recorded_before: datetime, limit: int) -> Sequence[WaitingReturn]:
+        def is_overdue(entry: Entry, _: Standing) -> bool:
+            return entry.recorded_at is not None and entry.recorded_at < recorded_before
+
+        return self._waiting(is_overdue)[:limit]
+
+    def _waiting(self, is_wanted: Callable[[Entry, Standing], bool]) -> list[WaitingReturn]:
+        return [
+            WaitingReturn(entry, PlainPaper(entry.event_id))
+            for entry in self._books.entries.values()
+            if entry.standing and entry.standing.fate is Fate.WAITING and is_wanted(entry, entry.standing)
+        ]
+
+
+def any_of_them(_entry: Entry, _standing: Standing) -> bool:
+    return True
 
 
 NOW = datetime.fromisoformat("2026-03-12T00:00:00+00:00")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.ingest.application.admitting import admit
 from services.ingest.application.claiming import register, rematch
-from tests.property.ingest.memory import NOW, MemoryBooks, MemoryRegister
+from tests.property.ingest.memory import NOW, MemoryBooks, MemoryRegister, MemoryReturns
 from tests.support.sales import SENDS, Registered, Send, expected_purchases, registrations, submission
 
 Step = Send | Registered
@@ -30,18 +30,18 @@ def histories(draw: st.DrawFn) -> list[Step]:
 
 async def play(history: list[Step], batch_limit: int) -> tuple[MemoryBooks, int]:
     books = MemoryBooks()
-    members, met = MemoryRegister(books), 0
+    members, returns, met = MemoryRegister(books), MemoryReturns(books), 0
     for is_send, steps in groupby(history, lambda step: isinstance(step, Send)):
         batch = list(steps)
         for start in range(0, len(batch), batch_limit):
             part = batch[start : start + batch_limit]
             if is_send:
                 sent = [submission(step) for step in part if isinstance(step, Send)]
-                met += sum((await admit(books, sent, NOW)).values())
+                met += sum((await admit(books, returns, sent, NOW)).values())
             else:
                 states = [step.state() for step in part if isinstance(step, Registered)]
-                await register(books, members, states, NOW)
-    assert await rematch(books, members, NOW) == 0, "nothing is left for the backstop when nothing goes wrong"
+                await register(books, members, returns, states, NOW)
+    assert await rematch(books, members, returns, NOW) == 0, "nothing is left for the backstop when nothing goes wrong"
     return books, met
 
 

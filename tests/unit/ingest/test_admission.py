@@ -15,11 +15,13 @@ from services.ingest.domain.admission import (
     Ignored,
     Kind,
     Reason,
+    Released,
     Review,
     Standing,
     Unclaimed,
     Waiting,
     decide,
+    given_up,
     remember,
 )
 from services.ingest.domain.identity import EventId, MemberId
@@ -86,6 +88,39 @@ NO_IDENTITY = after((ANONYMOUS, None))
 )
 def test_a_decision(seen: Standing | None, arrival: Arrival, owner: MemberId | None, decision: Decision) -> None:
     assert decide(seen, arrival, owner) == decision
+
+
+SOLD = Standing(Fate.ACCEPTED, None, b"sale", member_id=WANG)
+UNSOLD = Standing(Fate.UNCLAIMED, Reason.UNKNOWN_IDENTITY, b"sale")
+WAITS = after((RETURN, LI))
+
+
+@pytest.mark.parametrize("kind", [Kind.RETURN, Kind.VOID])
+@pytest.mark.parametrize(
+    ("seen", "original", "decision"),
+    [
+        pytest.param(None, SOLD, Accepted(WANG), id="it belongs to the member of its original"),
+        pytest.param(None, UNSOLD, Waiting(Reason.RETURN_WAITS), id="it waits for an unclaimed original"),
+        pytest.param(WAITS, None, Duplicate(), id="the same again while it waits"),
+        pytest.param(WAITS, SOLD, Released(WANG), id="the same again once its original is accepted"),
+    ],
+)
+def test_what_comes_back(kind: Kind, seen: Standing | None, original: Standing | None, decision: Decision) -> None:
+    assert decide(seen, replace(RETURN, kind=kind), LI, original) == decision
+
+
+def test_what_was_released_is_accepted_and_comes_once() -> None:
+    assert WAITS is not None
+    seen = remember(WAITS, RETURN, Released(WANG))
+    assert (seen.fate, seen.member_id, seen.reason, seen.outcomes) == (Fate.ACCEPTED, WANG, None, 1)
+    assert decide(seen, RETURN, LI, SOLD) == Duplicate()
+
+
+def test_what_waited_too_long_is_told_and_stays_with_a_person() -> None:
+    assert WAITS is not None
+    seen = given_up(WAITS)
+    assert (seen.fate, seen.reason, seen.outcomes) == (Fate.REVIEW, Reason.WAITED_TOO_LONG, 2)
+    assert decide(seen, RETURN, LI, SOLD) == Duplicate()
 
 
 @pytest.mark.parametrize("reason", [Reason.TRAINING, Reason.SUSPENDED, Reason.CANCELLED])

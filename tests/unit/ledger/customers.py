@@ -1,0 +1,142 @@
+"""A customer who buys, brings back and changes tier: the account and its whole stream, one command after another."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from services.ledger.domain.commands import (
+    ApplyTier,
+    Command,
+    ForPoints,
+    RecordPurchase,
+    RecordReturn,
+    RedeemPoints,
+    Settle,
+)
+from services.ledger.domain.decide import decide
+from services.ledger.domain.evidence import ReturnedLine
+from services.ledger.domain.evolve import fold
+from services.ledger.domain.facts import (
+    CommandKey,
+    Fact,
+    Line,
+    ReturnRecorded,
+    ReturnVoided,
+    SourcePosition,
+    Tender,
+)
+from services.ledger.domain.ids import EventId, event_id_of
+from services.ledger.domain.rules import Rules
+from services.ledger.domain.state import Balance, new_account
+from services.ledger.domain.verify import first_imbalance
+from tests.unit.ledger.builders import MEMBER, WEDNESDAY, P, purchase, tier
+
+
+class Customer:
+    """Time stands still unless a command says otherwise."""
+
+    def __init__(self, *versions: Rules) -> None:
+        self.versions: Sequence[Rules] = versions or (P,)
+        self.state = new_account(MEMBER)
+        self.stream: list[Fact] = []
+        self.now = WEDNESDAY
+        self._sequence = 0
+
+    def record(self, command: Command) -> tuple[Fact, ...]:
+        facts = decide(self.state, command, self.versions, self.stream)
+        self.state = fold(self.state, facts)
+        self.stream += facts
+        return facts
+
+    def buys(self, *lines: Line, at: datetime | None = None, **changes: Any) -> EventId:
+        self._sequence += 1
+        self.now = max(self.now, at or self.now)
+        changes = {"clock": self.now} | changes
+        command: RecordPurchase = purchase(*lines, at=at or self.now, sequence=self._sequence, **changes)
+        self.record(command)
+        return command.event_id
+
+    def returns(self, original: EventId, *lines: ReturnedLine, **changes: Any) -> ReturnRecorded:
+        facts = self.record(self._coming_back("return", original, *lines, **changes))
+        (recorded,) = [fact for fact in facts if isinstance(fact, ReturnRecorded)]
+        return recorded
+
+    def voids(self, original: EventId, **changes: Any) -> ReturnRecorded | ReturnVoided:
+        facts = self.record(self._coming_back("void", original, **changes))
+        (recorded,) = [fact for fact in facts if isinstance(fact, ReturnRecorded | ReturnVoided)]
+        return recorded
+
+    def reaches(self, name: str | None, since: datetime) -> tuple[Fact, ...]:
+        command: ApplyTier = tier(name, since=since, seq=self.state.tier_seq + 1, clock=self.now)
+        return self.record(command)
+
+    def waits(self, until: datetime) -> None:
+        self.now = until
+        self.record(Settle(clock=until))
+
+    def _coming_back(self, kind: str, original: EventId, *lines: ReturnedLine, **changes: Any) -> RecordReturn:
+        self._sequence += 1
+        return coming_back(kind, original, *lines, at=self.now, number=self._sequence, **changes)
+
+    def balance(self, unit: str = "points") -> Balance:
+        return self.state.units.get(unit, Balance())
+
+    def books_are_in_order(self) -> bool:
+        causes = [(fact.cause.event_id, fact.cause.part) for fact in self.stream]
+        is_same = fold(new_account(MEMBER), self.stream) == self.state
+        return is_same and first_imbalance(self.state) is None and len(set(causes)) == len(causes)
+
+
+def coming_back(
+    kind: str, original: EventId, *lines: ReturnedLine, at: datetime, number: int, **changes: Any
+) -> RecordReturn:
+    settings: dict[str, Any] = {
+        "event_id": event_id_of(kind, str(number)),
+        "occurred_at": at,
+        "clock": at,
+        "position": SourcePosition("loyalty.purchases", 0, number),
+        "kind": kind,
+        "original_id": original,
+        "source": "pos.acme",
+        "store": "0457",
+        "terminal": "03",
+        "business_day": at.date(),
+        "sequence": number,
+        "fingerprint": f"{number:064x}",
+        "currency": "CNY",
+        "lines": lines,
+        "tenders": (Tender("card", sum(line.net for line in lines)),) if lines else (),
+    }
+    return RecordReturn(**(settings | changes))
+
+
+def back(of_line: int | None, net: int, *, quantity: str = "1", number: int = 1, sku: str = "sku-1") -> ReturnedLine:
+    return ReturnedLine(number, of_line, sku, quantity, net, 0)
+
+
+def whole(*lines: Line) -> tuple[ReturnedLine, ...]:
+    """All of these lines."""
+    return tuple(ReturnedLine(line.line, line.line, line.sku, line.quantity, line.net, line.tax) for line in lines)
+
+
+def taken(fact: ReturnRecorded, unit: str = "points") -> int:
+    """What a return should take, waived points included."""
+    return sum(change.before - change.after for change in fact.changes if change.unit == unit)
+
+
+def spend(customer: Customer, points: int) -> None:
+    """Redeems so many points, or none."""
+    if not points:
+        return
+    name = str(len(customer.stream))
+    customer.record(
+        RedeemPoints(
+            event_id=event_id_of("spent", name),
+            occurred_at=customer.now,
+            clock=customer.now,
+            command=CommandKey("till", name, "d" * 64),
+            wish=ForPoints("points", points),
+            order=None,
+            status="active",
+        )
+    )
