@@ -35,6 +35,7 @@ FIGURES = text("""
 SELECT count(*) AS facts,
        count(*) FILTER (WHERE type = 'purchase_recorded') AS purchases,
        count(*) FILTER (WHERE type = 'points_redeemed') AS redemptions,
+       count(*) FILTER (WHERE type = 'return_recorded') AS returns,
        extract(epoch FROM max(recorded_at) FILTER (WHERE type = 'purchase_recorded' AND occurred_at < :today)
                         - min(recorded_at)) AS seconds
 FROM ledger.entry
@@ -68,6 +69,7 @@ class Summary:
     members: int
     tier_changes: int
     redemptions: int
+    returns: int
     messages_received: int
     digest_live: str
     digest_rebuilt: str
@@ -77,7 +79,7 @@ class Summary:
 
     @property
     def is_good(self) -> bool:
-        shown = self.purchases and self.tier_changes and self.messages_received and self.redemptions
+        shown = self.purchases and self.tier_changes and self.messages_received and self.redemptions and self.returns
         return bool(shown) and self.verified and self.digest_live == self.digest_rebuilt
 
 
@@ -136,6 +138,7 @@ async def _play(scene: _Set, journey: Journey, began: float) -> Summary:
         members=comparison.members,
         tier_changes=tier_changes,
         redemptions=figures.redemptions,
+        returns=figures.returns,
         messages_received=len(mailbox.received),
         digest_live=comparison.digest_live,
         digest_rebuilt=comparison.digest_rebuilt,

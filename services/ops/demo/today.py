@@ -51,7 +51,7 @@ async def live(shop: Shop, mailbox: Mailbox, clock: Clock, console: Console) -> 
     member_id = await shop.register(ROBIN, "robin")
     console.print(f"\nRobin joins today: member [bold]{member_id}[/], no points, no tier")
     await _buy(shop, clock, console, member_id, "breakfast", 1, BREAKFAST)
-    await _buy(shop, clock, console, member_id, "a garden party", 2, PARTY)
+    party = await _buy(shop, clock, console, member_id, "a garden party", 2, PARTY)
     tier = await eventually("Robin's tier", lambda: _tier(shop, member_id))
     console.print(f"  tiering: Robin is [bold]{tier}[/] now")
     mail = await mailbox.arrival(lambda mail: ADDRESS in mail.to, within_seconds=MAIL_WITHIN_SECONDS)
@@ -60,6 +60,7 @@ async def live(shop: Shop, mailbox: Mailbox, clock: Clock, console: Console) -> 
     dessert = await _buy(shop, clock, console, member_id, "dessert, with the new tier", 3, DESSERT)
     await _send_again(shop, clock, console, member_id, dessert)
     await _redeem(shop, console, member_id)
+    await _bring_back(shop, clock, console, member_id, party)
     return Today(member_id, 3, mail)
 
 
@@ -109,6 +110,16 @@ async def _redeem(shop: Shop, console: Console, member_id: str) -> None:
     console.print(f"  a second bunch: {refusal['code']}, {refusal['available']} of {refusal['required']}")
 
 
+async def _bring_back(shop: Shop, clock: Clock, console: Console, member_id: str, party: _Sale) -> None:
+    line = party.checkout["lines"][-1]
+    before = await _available(shop, member_id)
+    event_id = await shop.sell(_return(clock(), 4, party.checkout, line))
+    explanation = await eventually("the return in the books", lambda: shop.explanation(event_id))
+    after = await _available(shop, member_id)
+    console.print(f"\nRobin brings back the {line['sku']} of the party: {before} points before, {after} after. Why?")
+    narrate({"event_id": event_id, "outcome": await shop.outcome(event_id), "explanation": explanation}, console)
+
+
 async def _available(shop: Shop, member_id: str) -> int:
     balances = await shop.balances(member_id)
     units: dict[str, Any] = balances["units"] if balances else {}
@@ -129,6 +140,14 @@ async def _tier_applied(shop: Shop, member_id: str) -> bool | None:
 async def _duplicate(shop: Shop, event_id: str) -> bool | None:
     outcome = await shop.outcome(event_id)
     return True if outcome and outcome["duplicates"] > 0 else None
+
+
+def _return(now: datetime, sequence: int, sale: dict[str, Any], line: dict[str, Any]) -> dict[str, Any]:
+    original = {name: sale[name] for name in ("store", "terminal", "business_day", "sequence", "kind")}
+    returned = _checkout(now, sequence, ()) | {"kind": "return", "original": original}
+    returned["lines"] = [line | {"line": 1, "of_line": line["line"]}]
+    returned["tenders"] = [{"type": "card", "amount": line["net"]}]
+    return returned
 
 
 def _checkout(now: datetime, sequence: int, goods: Goods) -> dict[str, Any]:
