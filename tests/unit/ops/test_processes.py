@@ -55,6 +55,8 @@ async def test_an_orphan_of_an_earlier_run_is_stopped(tmp_path: Path) -> None:
     child = await spawn("sleeper", FOREVER, run_dir=tmp_path, log=tmp_path / "log")
     assert await stop_orphans(tmp_path) == ["sleeper"]
     assert not psutil.pid_exists(child.pid)
+    # Whoever stopped it took its exit status; asyncio has to hear of its end before the loop is closed.
+    await child.process.wait()
 
 
 async def test_a_stranger_with_a_recycled_pid_is_left_alone(tmp_path: Path) -> None:
