@@ -61,8 +61,7 @@ def _copy_dependencies(maven: str, target: Path) -> None:
 
 
 def _version(pom: bytes) -> str:
-    space = {"m": "http://maven.apache.org/POM/4.0.0"}
-    for dependency in ElementTree.fromstring(pom).iterfind(".//m:dependency", space):
-        if dependency.findtext("m:artifactId", "", space).startswith("kafka_"):
-            return dependency.findtext("m:version", "", space)
+    for dependency in ElementTree.fromstring(pom).iterfind(".//{*}dependency"):
+        if dependency.findtext("{*}artifactId", "").startswith("kafka_"):
+            return dependency.findtext("{*}version", "")
     raise StackError(f"{POM} names no Kafka")

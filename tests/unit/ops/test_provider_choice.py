@@ -1,9 +1,12 @@
 """Which Kafka and which PostgreSQL, from what a machine offers."""
 
+import re
+
 import pytest
 
 from services.ops.stack.choice import Found, Provider, choose_kafka, choose_postgres
 from services.ops.stack.errors import NoProvider
+from services.ops.stack.jars import jar_directory
 from services.ops.stack.probe import read_java_version
 
 EVERYTHING = Found(
@@ -82,3 +85,7 @@ def test_a_refusal_names_every_choice() -> None:
 )
 def test_the_java_version_is_read_from_its_own_words(output: str, version: int | None) -> None:
     assert read_java_version(output) == version
+
+
+def test_the_jars_are_kept_under_the_version_that_the_pom_names() -> None:
+    assert re.fullmatch(r"kafka-\d+\.\d+\.\d+-[0-9a-f]{8}", jar_directory().name)
