@@ -21,7 +21,8 @@ from services.ledger.domain.facts import CommandKey, SpendingFact
 from services.ledger.domain.ids import EventId, event_id_of
 from services.ledger.domain.refusals import InsufficientPoints, RedemptionAlreadyCancelled, RewardNotAvailable
 from services.ledger.domain.sale import sales_in
-from tests.property.ledger.test_ledger_machine import PROGRAMME, LedgerMachine
+from tests.property.ledger.life import PROGRAMME
+from tests.property.ledger.test_ledger_machine import LedgerMachine
 from tests.unit.ledger.customers import back, coming_back
 
 
