@@ -16,7 +16,7 @@ from services.runtime.settings import PORTS, ServiceSettings
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-WITH_COMMANDS = [ROOT / "README.md", ROOT / "docs" / "operating.md", CONFIGURATION]
+WITH_COMMANDS = [ROOT / "README.md", ROOT / "docs" / "runbook.md", CONFIGURATION]
 # Given by the program itself, and under the service's own name in the environment.
 NOT_BY_ENVIRONMENT = frozenset({"service"})
 BY_SERVICE = frozenset({"port", "ops_port"})
