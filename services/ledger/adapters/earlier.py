@@ -56,8 +56,8 @@ Numbered = dict[MemberId, dict[int, Fact]]
 
 
 async def earlier_facts(connection: Any, requests: Sequence[Request]) -> dict[MemberId, list[Fact]]:
-    """By member, in the order of the stream; empty where nothing is judged again."""
-    found: Numbered = {member: {} for member, _ in requests}
+    """By member, in the order of the stream; only those of whom something is judged again."""
+    found: Numbered = {member: {} for member, command in requests if isinstance(command, RecordReturn | ApplyTier)}
     since = _since(requests)
     if since:
         _add(found, await connection.fetch(PURCHASES_SINCE, list(since), list(since.values())))
