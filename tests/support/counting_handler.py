@@ -121,3 +121,7 @@ class PlainSeal:
 
     def seal(self, data: bytes, context: bytes) -> bytes:
         return b"sealed:" + context + b":" + data[::-1]
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        assert sealed.startswith(b"sealed:" + context + b":")
+        return sealed.removeprefix(b"sealed:" + context + b":")[::-1]
