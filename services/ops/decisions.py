@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 
-from services.ops.acting_service import acting_as
 from services.ops.operator_actions import note_action
 from services.ops.session import database, settings
 from services.runtime.errors import NotReady
@@ -58,6 +57,8 @@ class Redriven:
 
 async def redrive(service: str, chosen: Selection, by: str, progress: Callable[[int, int], None]) -> Redriven:
     """Each dead letter by itself; each parked key in its order."""
+    from services.ops.acting_service import acting_as
+
     async with database(service) as opened:
         async with opened.begin() as uow:
             await note_action(uow, operator=by, action="redrive", subject=service, why=str(chosen))
@@ -111,15 +112,16 @@ async def park(of: PartitionId, offset: int, by: str) -> ParkedKey:
 
 
 async def _record_at(of: PartitionId, offset: int) -> Record[bytes | None]:
-    kafka, here = settings().kafka_settings(), {of.partition: offset}
+    kafka, here, behind = settings().kafka_settings(), {of.partition: offset}, {of.partition: offset + 1}
     try:
         begin = (await begin_offsets(kafka, of.topic)).get(of.partition, offset)
-        if begin <= offset:
-            async for records in read_topic(kafka, of.topic, from_offsets=here, to_offsets={of.partition: offset + 1}):
-                return records[0]
+        batches = read_topic(kafka, of.topic, from_offsets=here if begin <= offset else behind, to_offsets=behind)
+        found = [record async for records in batches for record in records]
     except NotReady as missing:
         raise CannotPark(missing.reason) from None
-    raise CannotPark(f"{of.topic}/{of.partition} holds no record {offset}: `loyalty lag` names the one that stops it")
+    if not found:
+        raise CannotPark(f"{of.topic}/{of.partition} holds no record {offset}: `loyalty lag` names the one that stops")
+    return found[0]
 
 
 def _book(done: Redriven, letter_id: int, refusal: Refusal | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from services.runtime.errors import HaltError, Transient
+from services.runtime.key_files import KeyFileError
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.faults import is_transient, sqlstate
 from services.runtime.postgres.unit_of_work import Database
@@ -27,7 +28,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(work)
-    except SettingsError as error:
+    except (SettingsError, KeyFileError) as error:
         _refuse(str(error))
     except UnsealError as error:
         _refuse(

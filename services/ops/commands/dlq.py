@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
+import sys
 from datetime import datetime
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -88,10 +89,7 @@ def show(
 
     Exit code 0: shown; 1: the service has no such dead letter.
     """
-    if payload:
-        _named(by)
-    seal = Seal.from_file(run(_seal_file())) if payload else None
-    found = run(_show(_known(service), letter, seal, by))
+    found = run(_show(_known(service), letter, _named(by) if payload else None))
     if found is None:
         _missed(f"{service} has no dead letter {letter}")
     if as_json:
@@ -181,27 +179,24 @@ async def _ls(
 
 
 async def _show(
-    service: str, letter_id: int, seal: Seal | None, by: str
+    service: str, letter_id: int, opened_by: str | None
 ) -> tuple[DeadLetter, list[OperatorAction], datetime, Payload | None] | None:
     async with database("public") as opened:
         letter = await read_letter(opened, service, letter_id)
         if letter is None:
             return None
         payload = None
-        if seal is not None:
+        if opened_by is not None:
+            seal = Seal.from_file(settings().required_file("seal_key_file"))
             async with opened.begin() as uow:
-                await note_action(uow, operator=by, action="open", subject=letter.name)
+                await note_action(uow, operator=opened_by, action="open", subject=letter.name)
             payload = await open_payload(opened, letter, seal)
         return letter, list(await actions_on(opened, letter.name)), system_clock(), payload
 
 
 async def _redrive(service: str, chosen: Selection, by: str, *, quiet: bool) -> Redriven:
-    with bar(f"redriving {service}", quiet=quiet) as progress:
+    with bar(f"redriving {service}", quiet=quiet or not sys.stderr.isatty()) as progress:
         return await decisions.redrive(service, chosen, by, progress)
-
-
-async def _seal_file() -> Any:
-    return settings().required_file("seal_key_file")
 
 
 def _reader(topic: str, service: str) -> str:

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import typer
 
-from services.ops.acting_service import acting_as
 from services.ops.session import FOUND, MISUSED, run
 from services.ops.topic_table import topic_table
 from services.runtime.kafka.republish import FactsOfKey, republish
@@ -41,6 +40,8 @@ def send_again(
 
 
 async def _republish(owners: list[str], topic: str, key: str) -> dict[str, int]:
+    from services.ops.acting_service import acting_as
+
     rows: dict[str, int] = {}
     for service in owners:
         async with acting_as(service) as acting:
