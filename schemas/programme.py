@@ -197,7 +197,7 @@ class Reward(ProgrammePart):
 
 def _without_offset(at: time) -> time:
     if at.tzinfo is not None:
-        raise ValueError("an hour of the member's own day has no offset; write for example 09:00")
+        raise PydanticCustomError("offset_not_allowed", "an hour of the member's own day has no offset: 09:00")
     return at
 
 
