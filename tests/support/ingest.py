@@ -34,7 +34,7 @@ from services.runtime.process import Context
 from tests.support.checkouts import body
 
 PATIENCE_SECONDS = 20.0
-SCOPES = ("checkouts:write", "checkouts:read", "activities:write")
+SCOPES = ("checkouts:write", "checkouts:read", "checkouts:claim", "activities:write")
 OPTIONS = LoopOptions(
     batch_wait_seconds=0.02,
     idle_poll_seconds=0.05,
@@ -231,6 +231,7 @@ def _client(context: Context[IngestSettings], key: str) -> AsyncClient:
         readiness=Readiness(),
         authenticator=Authenticator(context.database),
         refusals=served.refusals,
+        streamed=served.streamed,
         metrics=context.metrics,
     )
     return AsyncClient(
