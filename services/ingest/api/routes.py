@@ -4,6 +4,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from schemas.base import rfc3339
 from schemas.checkouts import Checkout, ClaimRequest
 from schemas.purchases import ActivityRequest
 from services.ingest.api.batch import add_batch
@@ -25,7 +26,10 @@ REFUSALS = {
     CheckoutUnknown: RefusalMapping(status=404),
     MemberNotRegistered: RefusalMapping(),
     AlreadyClaimed: RefusalMapping(),
-    Lapsed: RefusalMapping(title="The time in which it could be claimed has passed"),
+    Lapsed: RefusalMapping(
+        title="The time in which it could be claimed has passed",
+        extra=lambda refusal: {"lapsed_at": rfc3339(refusal.lapsed_at)},
+    ),
     NotClaimable: RefusalMapping(title="Only an unclaimed sale can be claimed"),
 }
 

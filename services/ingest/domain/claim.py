@@ -19,7 +19,7 @@ class AlreadyClaimed(Exception):
 class Lapsed(Exception):
     """`lapsed_at` is the first instant at which it could no longer be claimed."""
 
-    lapsed_at: datetime | None
+    lapsed_at: datetime
 
 
 @dataclass
@@ -40,6 +40,7 @@ def decide_claim(seen: Standing, identity: bytes, owner: MemberId | None, now: d
     if is_purchase:
         raise AlreadyClaimed("another member has this sale")
     if seen.fate is Fate.LAPSED or (seen.fate is Fate.UNCLAIMED and not seen.waits_at(now)):
+        assert seen.waits_until is not None, "only what waits until then can lapse"
         raise Lapsed(seen.waits_until)
     if seen.fate is not Fate.UNCLAIMED:
         raise NotClaimable(seen.fate, seen.reason)
