@@ -10,11 +10,9 @@ import typer
 
 from services.ops.commands.member import service_url
 from services.ops.importing.columns import Subject, known_columns
-from services.ops.importing.found import ImportMisused
-from services.ops.importing.keeping import Again
-from services.ops.importing.opening import Format
-from services.ops.importing.showing import Ended, as_document, summary
-from services.ops.importing.starting import Wish, destination, plan_of, run_import
+from services.ops.importing.found import Again, Format, ImportMisused
+from services.ops.importing.outcome import Ended
+from services.ops.importing.showing import as_document, summary
 from services.ops.importing.values import Amounts
 from services.ops.session import FOUND, MISUSED
 from services.runtime.settings import SettingsError
@@ -76,6 +74,8 @@ def import_files(
     key: Key = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
+    from services.ops.importing.starting import Wish, destination, plan_of, run_import
+
     again: Again = "auto" if resume is None else "resume" if resume else "restart"
     wish = Wish(
         subject=subject,
@@ -98,7 +98,7 @@ def import_files(
     # The client tells every attempt; the person is told once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     ended = asyncio.run(run_import(plan, files, to, quiet=as_json))
-    _tell(ended, wish, as_json=as_json)
+    _tell(ended, subject, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(_exit_code(ended))
 
 
@@ -107,9 +107,9 @@ def _flowing(text: str) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
-def _tell(ended: Ended, wish: Wish, *, as_json: bool) -> None:
+def _tell(ended: Ended, subject: Subject, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(as_document(wish.subject, ended, dry_run=wish.dry_run), ensure_ascii=False))
+        typer.echo(json.dumps(as_document(subject, ended, dry_run=dry_run), ensure_ascii=False))
     elif ended.outcomes:
         for line in summary(ended):
             typer.echo(line)

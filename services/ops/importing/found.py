@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from services.ingest.application.refusals import Fault
 
+Again = Literal["auto", "resume", "restart"]
+Format = Literal["ndjson", "csv", "parquet"]
 STANDARD_INPUT = Path("-")
 
 

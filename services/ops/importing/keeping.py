@@ -2,19 +2,16 @@
 
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from services.ops.importing.bookmarks import Bookmark, Bookmarks, begin, go_on
 from services.ops.importing.columns import Subject
-from services.ops.importing.found import BEGINNING, STANDARD_INPUT, ImportMisused, Place
+from services.ops.importing.found import BEGINNING, STANDARD_INPUT, Again, ImportMisused, Place
 from services.ops.importing.opening import Reading
+from services.ops.importing.outcome import Outcome
 from services.ops.importing.rejects import Rejects
 from services.runtime.ports import Clock
-
-Again = Literal["auto", "resume", "restart"]
-REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
@@ -30,22 +27,6 @@ class Plan:
     @property
     def subject(self) -> Subject:
         return self.reading.subject
-
-
-@dataclass
-class Outcome:
-    """What became of one file; `counts` includes earlier runs, `records_now` is this run alone."""
-
-    file: str
-    counts: Counter[str] = field(default_factory=Counter)
-    records_now: int = 0
-    finished: bool = False
-    was_finished: bool = False
-    rejects: str | None = None
-
-    @property
-    def rejected(self) -> int:
-        return self.counts[REJECTED]
 
 
 class Keeping:

@@ -6,15 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import IO, Literal
+from typing import IO
 
 from services.ops.importing.columns import FileMap, Subject
-from services.ops.importing.found import STANDARD_INPUT, ImportMisused, Source
+from services.ops.importing.found import STANDARD_INPUT, Format, ImportMisused, Source
 from services.ops.importing.text_files import CsvSource, NdjsonSource
 from services.ops.importing.text_lines import buffered
 from services.ops.importing.values import Spelling
 
-Format = Literal["ndjson", "csv", "parquet"]
 FORMATS: dict[str, Format] = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",

@@ -2,17 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Generic, Protocol, TypeVar
 
 from services.ingest.application.refusals import Fault
 from services.ops.importing.batches import Batch, Batches
-from services.ops.importing.found import Found, ImportMisused
-from services.ops.importing.keeping import REJECTED, Keeping, Outcome, Plan
+from services.ops.importing.found import STANDARD_INPUT, Found, ImportMisused
+from services.ops.importing.keeping import Keeping, Plan
 from services.ops.importing.opening import open_source
+from services.ops.importing.outcome import REJECTED, Outcome
 from services.ops.importing.targets import Answer, Refused, Target
 from services.runtime.errors import Transient
 from services.runtime.ports import Clock
@@ -46,7 +47,7 @@ class Import(Generic[P]):
         self._stopped_reading = Event()
 
     def stop(self) -> None:
-        """Ends behind the batch that is on its way."""
+        """Ends behind what was read already."""
         self._stop.set()
         self._stopped_reading.set()
 
@@ -56,27 +57,34 @@ class Import(Generic[P]):
 
     async def run(self, files: Sequence[Path]) -> None:
         """Raises ImportMisused where it cannot begin or has no hope, Transient where the other side stays away."""
+        for file in files:
+            self._check(file)
         async with self._target:
             for file in files:
                 if not self.is_stopped:
                     await self._one(file)
 
+    def _check(self, file: Path) -> None:
+        """A file that cannot be opened, or whose header does not fit, is told before anything is sent."""
+        if file != STANDARD_INPUT:
+            with _readable(file), open_source(file, self._plan.reading, self._stopped_reading) as source:
+                if source.ignored:
+                    self._display.note(f"{file}: columns that mean nothing here: {', '.join(source.ignored)}")
+
     async def _one(self, file: Path) -> None:
         with ExitStack() as held:
-            try:
+            with _readable(file):
                 keeping = Keeping(self._plan, file, self._clock, held)
-                self.outcomes.append(keeping.outcome)
-                if keeping.outcome.was_finished:
-                    self._display.note(f"{file} is in already; --restart imports it again, and changes nothing")
-                    return
                 source = held.enter_context(open_source(file, self._plan.reading, self._stopped_reading))
-            except OSError as error:
-                raise ImportMisused(f"{error.filename or file} cannot be used: {error.strerror}") from None
-            if source.ignored:
-                self._display.note(f"{file}: columns that mean nothing here are left out: {', '.join(source.ignored)}")
+            self.outcomes.append(keeping.outcome)
+            if keeping.outcome.was_finished:
+                self._display.note(f"{file} is in already; --restart imports it again, and changes nothing")
+                return
             if keeping.place.rows:
                 self._display.note(f"{file}: going on behind row {keeping.place.rows:,}")
-            await self._through(file, Batches(source, self._target, keeping.place), keeping, source.share)
+            await self._through(
+                file, Batches(source, self._target, keeping.place, self._stopped_reading), keeping, source.share
+            )
 
     async def _through(self, file: Path, batches: Batches[P], keeping: Keeping, share: Callable[..., float]) -> None:
         outcome, place = keeping.outcome, keeping.place
@@ -88,8 +96,6 @@ class Import(Generic[P]):
             self._display.progress(outcome, share(place))
             _check_hope(file, outcome)
             batch = following
-            if self.is_stopped:
-                return
         outcome.finished = not self.is_stopped
         keeping.save(place, finished=outcome.finished)
 
@@ -142,6 +148,14 @@ class Import(Generic[P]):
             self._display.reject(file, found, answer.faults)
             if keeping.rejects is not None:
                 keeping.rejects.add(file, found, answer.faults)
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ImportMisused(f"{error.filename or file} cannot be used: {error.strerror}") from None
 
 
 def _check_hope(file: Path, outcome: Outcome) -> None:

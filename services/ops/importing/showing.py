@@ -1,9 +1,7 @@
 """What a person sees of an import: a bar, the first rejects, and what it came to."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from services.ingest.application.refusals import Fault
 from services.ops.importing.found import Found
-from services.ops.importing.keeping import REJECTED, Outcome
+from services.ops.importing.outcome import REJECTED, Ended, Outcome
 
 REJECTS_SHOWN = 10
 FAULTS_SHOWN = 3
@@ -70,29 +68,6 @@ def display(files: int, *, quiet: bool) -> Iterator[ConsoleDisplay]:
     )
     with Progress(*columns, console=console, disable=quiet) as progress:
         yield ConsoleDisplay(console, progress, files)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """`outcomes` of the files begun; `trouble` says why it ended before its time, and what to do."""
-
-    outcomes: Sequence[Outcome]
-    seconds: float
-    unknown_fields: int
-    interrupted: bool = False
-    trouble: str = ""
-
-    @property
-    def counts(self) -> Counter[str]:
-        return sum((each.counts for each in self.outcomes), Counter())
-
-    @property
-    def records_now(self) -> int:
-        return sum(each.records_now for each in self.outcomes)
-
-    @property
-    def per_second(self) -> int:
-        return round(self.records_now / max(self.seconds, 0.001))
 
 
 def as_document(subject: str, ended: Ended, *, dry_run: bool) -> dict[str, Any]:

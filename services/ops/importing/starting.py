@@ -15,13 +15,14 @@ from services.ingest.settings import IngestSettings
 from services.ops.importing.bookmarks import Bookmarks
 from services.ops.importing.checkout_topic import CheckoutTopic
 from services.ops.importing.columns import Subject, read_map
-from services.ops.importing.found import STANDARD_INPUT, ImportMisused
+from services.ops.importing.found import STANDARD_INPUT, Again, Format, ImportMisused
 from services.ops.importing.http_client import ServiceClient
-from services.ops.importing.keeping import Again, Plan
-from services.ops.importing.opening import Format, Reading
+from services.ops.importing.keeping import Plan
+from services.ops.importing.opening import Reading
+from services.ops.importing.outcome import Ended
 from services.ops.importing.running import Import
 from services.ops.importing.services_over_http import Activities, Registrations
-from services.ops.importing.showing import Ended, display
+from services.ops.importing.showing import display
 from services.ops.importing.targets import Rehearsal, Target
 from services.ops.importing.values import Amounts, Spelling
 from services.runtime.errors import NotReady, Transient
@@ -105,7 +106,7 @@ async def run_import(plan: Plan, files: Sequence[Path], to: Destination[P], *, q
 
         def stop(number: signal.Signals) -> None:
             loop.remove_signal_handler(number)
-            shown.note(f"{number.name}: ending behind the batch that is on its way")
+            shown.note(f"{number.name}: ending behind what was read already")
             running.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
