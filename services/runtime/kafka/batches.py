@@ -84,7 +84,7 @@ class Fetcher:
     def _decode_one(self, record: Raw, batch: Batch) -> bool:
         result: Record[Any] | InvalidMessage
         try:
-            result = self._condemned.get(record.offset) or _with_value(record, self._handler.decode(record))
+            result = self._condemned.get(record.offset) or with_value(record, self._handler.decode(record))
         except InvalidMessage as refusal:
             result = refusal
         except Exception as error:
@@ -97,6 +97,6 @@ class Fetcher:
         return True
 
 
-def _with_value(raw: Raw, value: Any) -> Record[Any]:
+def with_value(raw: Raw, value: Any) -> Record[Any]:
     # On the way of every record: dataclasses.replace takes five times as long.
     return Record(raw.topic, raw.partition, raw.offset, raw.key, raw.headers, raw.appended_at, value)
