@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -120,6 +121,28 @@ async def test_a_sale_too_far_ahead_is_refused_and_one_that_cannot_be_read_becom
     assert dead == [("occurred_in_future", "/occurred_at")]
 
 
+async def test_facts_that_are_sent_again_change_nothing_for_those_who_have_them(line: Line) -> None:
+    card = new_card()
+    unclaimed = await line.sell(line.checkout(new_card(), 1 * YUAN))
+    await line.outcome(unclaimed, "unclaimed")
+    member = await line.register(card)
+    await line.sell(line.checkout(card, 5_000 * YUAN))
+    await line.until_message(member, "sent")
+    await line.until_tier_applied(member)
+    keys = dict.fromkeys(("purchases", "points", "tiers", "members", "messages"), member)
+    keys |= {"outcomes": unclaimed, "programme": "programme"}
+    first = {topic: await line.facts_of(topic, key) for topic, key in keys.items()}
+    for topic, key in keys.items():
+        assert sum((await line.loyalty("republish", topic, key))["facts"].values()) == len(first[topic])
+    for topic, key in keys.items():
+        await line.eventually(partial(is_there_twice, line, topic, key, first[topic]))
+    await line.sell(line.checkout(card, 10 * YUAN))
+    await line.until_points(member, 5_015)
+    assert [each["fate"] for each in (await line.until_message(member, "sent"))["steps"]].count("sent") == 1
+    assert not [each for each in (await line.loyalty("lag"))["partitions"] if each["state"] != "running"]
+    await assert_the_books_hold(line)
+
+
 async def test_nothing_personal_leaves_the_door(line: Line) -> None:
     card = new_card()
     member = await line.register(card, name="Zaphod Beeblebrox", locale="en-GB")
@@ -150,6 +173,10 @@ async def test_services_killed_under_load_lose_and_repeat_nothing_and_the_books_
     await asyncio.gather(*(line.sell(sale) for sale in sales[60:]))
     await asyncio.gather(*(line.until_points(member, 60) for member in members))
     await assert_the_books_hold(line)
+
+
+async def is_there_twice(line: Line, topic: str, key: str, facts: list[bytes | None]) -> bool | None:
+    return await line.facts_of(topic, key) == facts * 2 or None
 
 
 async def kill(line: Line, service: str) -> None:

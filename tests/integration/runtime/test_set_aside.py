@@ -10,8 +10,10 @@ from services.runtime.kafka.checkpoints import PartitionId
 from services.runtime.kafka.handler import Handler
 from services.runtime.kafka.parking import CannotPark, ParkedKey, park_key
 from services.runtime.kafka.redrive import APPLY_AT_ONCE, Redriver, Release
-from services.runtime.ports import Record
+from services.runtime.ports import Message, Record
 from services.runtime.postgres.unit_of_work import UnitOfWork
+from services.runtime.process.set_aside import tell_set_aside
+from services.runtime.telemetry.metrics import Metrics
 from tests.support.counting_handler import GROUP, INPUT, ConfirmingHandler, CountingHandler, MendedHandler, PlainSeal
 from tests.support.counting_world import World, keys_in_order, until
 
@@ -129,6 +131,34 @@ async def test_nobody_is_told_that_the_topic_is_read_to_its_end_while_a_key_of_i
 
         await until(is_told, "it is told once the key is back")
     assert before == 0
+
+
+async def test_what_waits_for_a_person_is_told_to_the_metrics(world: World) -> None:
+    await parked(world, "count", "count")
+    await world.publish([("other", "poison")], first=2)
+    async with world.running(CountingHandler()):
+        await until(lambda: has_letters(world, 1), "it is set aside")
+    metrics, stop = Metrics(), asyncio.Event()
+    telling = asyncio.create_task(tell_set_aside(world.database, metrics, GROUP, [INPUT, "calm"], stop))
+
+    async def is_told() -> bool:
+        return b'loyalty_consumer_parked_keys{topic="calm"} 0.0' in metrics.exposition()
+
+    await until(is_told, "the gauges are set")
+    stop.set()
+    await telling
+    assert b'loyalty_consumer_parked_keys{topic="input"} 1.0' in metrics.exposition()
+    assert b'loyalty_consumer_dead_letters_open{topic="input"} 1.0' in metrics.exposition()
+
+
+async def test_the_number_and_the_hash_of_a_fact_are_kept_beside_it(world: World) -> None:
+    await park_by_hand(world, "k")
+    headers = {"ce_id": "e0", "member_seq": "7", "hash": "ab" * 32, "note": "880012345678"}
+    await world.send(Message(INPUT, "k", b"count", headers))
+    async with world.running(CountingHandler()):
+        await until(lambda: has_parked(world, 1), "it is parked")
+    (row,) = await world.query("SELECT headers FROM parked")
+    assert row.headers == {name: value for name, value in headers.items() if name != "note"}
 
 
 async def test_what_is_decided_cannot_be_parked(world: World) -> None:
