@@ -98,7 +98,7 @@ async def test_a_rebuild_that_is_killed_goes_on_from_what_it_has_committed(rebui
         rebuild = rebuilder.command("rebuild", "ledger", "--json")
         await eventually(lambda: ledger.has_waiting_sessions("COPY"))
         rebuild.kill()
-        await asyncio.to_thread(rebuild.wait)
+        await asyncio.to_thread(rebuild.communicate)
         await connection.rollback()
     first = {record.key for record in records if record.partition == 0}
     assert await ledger.entries() == 2 * len(first)
