@@ -114,6 +114,31 @@ async def test_a_sale_counts_once_whether_the_card_is_registered_before_after_or
     assert {await line.points(members[card]) for card in cards[1:]} == {20}
 
 
+async def test_points_that_paid_come_back_with_what_they_paid_for(line: Line) -> None:
+    card = new_card()
+    member = await line.register(card)
+    await line.sell(line.checkout(card, 200 * YUAN))
+    await line.until_points(member, 200)
+    path = f"/v1/members/{member}/redemptions"
+    redemption = (await line.write("POST", "ledger", path, json={"unit": "points", "points": 150}))["redemption_id"]
+    in_points = {"type": "points", "amount": 90 * YUAN, "reference": redemption}
+    sale = line.checkout(card, 120 * YUAN, tenders=[in_points, {"type": "card", "amount": 30 * YUAN}])
+    sold = await line.sell(sale)
+    await line.until_points(member, 80)
+
+    original = {name: sale[name] for name in ("store", "terminal", "business_day", "sequence")}
+    lines = [{"line": 1, "of_line": 1, "sku": "cake-m", "net": 40 * YUAN}]
+    tenders = [in_points | {"amount": 30 * YUAN}, {"type": "card", "amount": 10 * YUAN}]
+    await line.sell(line.checkout(card, 40 * YUAN, kind="return", original=original, lines=lines, tenders=tenders))
+    await line.until_points(member, 80 + 50 - 10)
+
+    cancelled = await line.write("POST", "ledger", f"{path}/{redemption}/cancel")
+    later = [entry["fact"]["type"] for entry in (await line.explained(sold))["later"]]
+
+    assert cancelled["given_back"] == {"points": 100}
+    assert {"points_restored", "return_recorded"} <= set(later)
+
+
 async def test_a_sale_too_far_ahead_is_refused_and_one_that_cannot_be_read_becomes_a_dead_letter(line: Line) -> None:
     ahead = line.checkout(new_card(), 1 * YUAN)
     ahead["occurred_at"] = (datetime.fromisoformat(ahead["occurred_at"]) + timedelta(minutes=11)).isoformat()

@@ -84,7 +84,7 @@ def _originals(found: Numbered, requests: Sequence[Request]) -> list[tuple[Membe
         (member, fact.original_id)
         for member, facts in found.items()
         for fact in facts.values()
-        if isinstance(fact, ReturnRecorded) and (member, fact.cause.event_id) in asked
+        if isinstance(fact, ReturnRecorded | ReturnVoided) and (member, fact.cause.event_id) in asked
     }
     return sorted(asked | behind)
 

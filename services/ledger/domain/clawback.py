@@ -28,7 +28,8 @@ def take(
 ) -> tuple[tuple[Move, ...], tuple[Waived, ...]]:
     """Pending, then available of the purchase's own lots, then what of them expired, then soonest expiry, then debt.
 
-    `known` has every expiry of the own lots. Points in a hold are not taken: what is missing becomes debt or is waived.
+    `known` has every expiry of the own lots. Points in a hold, and those still pending for other purchases, are not
+    taken: what is missing becomes debt, which they repay when they are free, or is waived.
     """
     moves: list[Move] = []
     waived: list[Waived] = []

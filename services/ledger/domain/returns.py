@@ -69,8 +69,8 @@ def decide_return(
     match _original(past, command.original_id):
         case PurchaseRecorded():
             return _return_of(deciding, sales[command.original_id])
-        case ReturnRecorded() as returned:
-            return _void_of(deciding, sales[returned.original_id], returned)
+        case ReturnRecorded() | ReturnVoided() as returned:
+            return _void_of(deciding, sales[returned.original_id])
         case _:
             raise OriginalMissingError(f"{command.kind} {command.event_id}: no entry of {command.original_id}")
 
@@ -139,8 +139,8 @@ def _review_of_return(command: RecordReturn, sale: Sale, rest: Rest) -> str | No
     return ALREADY_VOIDED if command.kind == VOID else MORE_THAN_SOLD
 
 
-def _void_of(deciding: _Deciding, sale: Sale, returned: ReturnRecorded) -> tuple[Fact, ...]:
-    command, state, return_id = deciding.command, deciding.state, returned.cause.event_id
+def _void_of(deciding: _Deciding, sale: Sale) -> tuple[Fact, ...]:
+    command, state, return_id = deciding.command, deciding.state, deciding.command.original_id
     is_void = command.kind == VOID and return_id in sale.returns
     rest = sale.rest_without(return_id) if is_void else sale.rest()
     rules = _rules_of(sale, deciding.versions)

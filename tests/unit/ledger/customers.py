@@ -62,13 +62,16 @@ class Customer:
         return command.event_id
 
     def returns(self, original: EventId, *lines: ReturnedLine, **changes: Any) -> ReturnRecorded:
-        facts = self.record(self._coming_back("return", original, *lines, **changes))
+        facts = self.record(self.coming_back("return", original, *lines, **changes))
         (recorded,) = [fact for fact in facts if isinstance(fact, ReturnRecorded)]
         return recorded
 
     def voids(self, original: EventId, **changes: Any) -> ReturnRecorded | ReturnVoided:
-        facts = self.record(self._coming_back("void", original, **changes))
-        (recorded,) = [fact for fact in facts if isinstance(fact, ReturnRecorded | ReturnVoided)]
+        return self.brings(self.coming_back("void", original, **changes))
+
+    def brings(self, command: RecordReturn) -> ReturnRecorded | ReturnVoided:
+        """What comes back in any way."""
+        (recorded,) = [fact for fact in self.record(command) if isinstance(fact, ReturnRecorded | ReturnVoided)]
         return recorded
 
     def redeems(self, wish: Wish, name: str) -> EventId:
@@ -109,7 +112,7 @@ class Customer:
         self.now = until
         self.record(Settle(clock=until))
 
-    def _coming_back(self, kind: str, original: EventId, *lines: ReturnedLine, **changes: Any) -> RecordReturn:
+    def coming_back(self, kind: str, original: EventId, *lines: ReturnedLine, **changes: Any) -> RecordReturn:
         self._sequence += 1
         return coming_back(kind, original, *lines, at=self.now, number=self._sequence, **changes)
 
