@@ -46,6 +46,12 @@ class Discount(Contract):
     amount: MinorAmount
 
 
+class ClaimRequest(Contract):
+    """What an app sends to `POST /v1/checkouts/{event_id}/claim`: whose the sale shall be."""
+
+    member: Identity
+
+
 class Line(Contract):
     """One line of the receipt; `net` is what the customer pays for it after discounts, in minor units."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from asyncpg.exceptions import LockNotAvailableError
 
-from services.ledger.adapters.books import PostgresBooks, account_of
+from services.ledger.adapters.books import PostgresBooks, account_of, closed_means_not_ready
 from services.ledger.adapters.canonical import decode
 from services.ledger.application.recording import Account, Entry
 from services.ledger.application.redeeming import Busy, Situation
@@ -96,7 +96,8 @@ class PostgresTillBooks(PostgresBooks):
 @contextmanager
 def _briefly(what: str) -> Iterator[None]:
     try:
-        yield
+        with closed_means_not_ready():
+            yield
     except LockNotAvailableError:
         # Without its cause, or the transaction would be tried again, and the two seconds waited out five times.
         raise Busy(what) from None

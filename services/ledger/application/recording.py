@@ -65,6 +65,22 @@ class Entry(NamedTuple):
     hash: bytes
 
 
+def entry_of(member_id: MemberId, member_seq: int, fact: Fact, encoded: bytes, link: bytes) -> Entry:
+    """The row of a fact; `link` is its hash."""
+    cause = fact.cause
+    return Entry(
+        member_id,
+        member_seq,
+        cause.event_id,
+        cause.part,
+        fact.TYPE,
+        cause.occurred_at,
+        cause.recorded_at,
+        encoded,
+        link,
+    )
+
+
 class Books(Protocol):
     """The books within one unit of work."""
 
@@ -150,18 +166,7 @@ class Ledger:
         state = account.state
         encoded = self._codec.encode(state.member_id, state.member_seq, fact)
         account.chain_head = self._codec.chain(account.chain_head, encoded)
-        cause = fact.cause
-        return Entry(
-            state.member_id,
-            state.member_seq,
-            cause.event_id,
-            cause.part,
-            fact.TYPE,
-            cause.occurred_at,
-            cause.recorded_at,
-            encoded,
-            account.chain_head,
-        )
+        return entry_of(state.member_id, state.member_seq, fact, encoded, account.chain_head)
 
     async def _write(self, books: Books, entries: Sequence[Entry], accounts: Mapping[MemberId, Account]) -> None:
         if accounts:

@@ -167,6 +167,8 @@ class Rules:
     excluded_categories: tuple[str, ...] = ()
     tax_counts: bool = True
     rewards: Mapping[str, Reward] = field(default_factory=dict)
+    gifts: Mapping[str, Rule] = field(default_factory=dict)
+    """By campaign."""
     excluded: tuple[str, ...] | None = field(init=False, repr=False, compare=False)
     for_purchases: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
     stamps: Mapping[str, Callable[[datetime], str]] = field(init=False, repr=False, compare=False)
@@ -175,7 +177,8 @@ class Rules:
         object.__setattr__(self, "starts_at", in_utc(self.starts_at))
         object.__setattr__(self, "excluded", below(self.excluded_categories or None))
         object.__setattr__(self, "for_purchases", tuple(rule for rule in self.rules if rule.when.activity is None))
-        stamps = {rule.id: _stamp(rule, self.units[rule.earn.unit], self.zone) for rule in self.rules}
+        giving = (*self.rules, *self.gifts.values())
+        stamps = {rule.id: _stamp(rule, self.units[rule.earn.unit], self.zone) for rule in giving}
         object.__setattr__(self, "stamps", stamps)
 
     def for_activity(self, activity: str) -> tuple[Rule, ...]:

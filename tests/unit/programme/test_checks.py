@@ -29,6 +29,8 @@ def test_the_small_programme_has_nothing_to_complain_about() -> None:
 
 POINTS_RULE = {"id": "extra", "earn": {"unit": "points", "points": 10}}
 
+GIVING = SMALL["campaigns"][0] | {"gift": {"unit": "points", "points": 5}}
+
 ERRORS = [
     ("currency", "CNX", "currency", "unknown_currency"),
     ("time_zone", "Asia/Shangai", "time_zone", "not_valid"),
@@ -86,6 +88,15 @@ ERRORS = [
     ("templates.hello.en.body", "{{ member.name", "templates.hello.en.body", "template_syntax"),
     ("templates.hello.en.body", "{{ membre.name }}", "templates.hello.en.body", "template_name_unknown"),
     ("templates.hello.en.body", "{{ member.phone }}", "templates.hello.en.body", "template_name_unknown"),
+    ("templates.hello.en.body", "{{ birthday.year }}", "templates.hello.en.body", "template_name_unknown"),
+    ("templates.hello.en.body", "{{ birthday.day }}", "templates.hello.en.body", "template_name_missing"),
+    ("templates.hello.zh.subject", "{{ gift.points }}", "templates.hello.zh.subject", "template_name_missing"),
+    ("campaigns.0.on", {"birthday": {}}, "templates.hello.en.body", "template_name_missing"),
+    ("campaigns.0.on", {"birthday": {"at": "09:00+08:00"}}, "campaigns[0].on.birthday.at", "offset_not_allowed"),
+    ("campaigns.0.on", {"birthday": {"days_before": 61}}, "campaigns[0].on.birthday.days_before", "out_of_range"),
+    ("earning.rules.2", POINTS_RULE | {"when": {"activity": "gift"}}, "earning.rules[2].when.activity",
+     "reserved_activity"),
+    ("campaigns.0", GIVING | {"id": "h" * 60}, "campaigns[0].id", "id_too_long"),
 ]  # fmt: skip
 
 
@@ -100,6 +111,18 @@ def test_a_template_that_no_parser_takes_is_a_finding(template: str) -> None:
 def test_a_mistake_is_named_by_its_place(place: str, value: Any, path: str, code: str) -> None:
     document = changed(place, value)
     assert ("error", path, code) in said(document)
+
+
+def test_a_rule_must_not_have_the_name_of_a_gift() -> None:
+    document = with_change(changed("campaigns.0", GIVING), "earning.rules.0.id", "campaign:hello")
+    assert said(document) == [("error", "campaigns[0].id", "duplicate_id")]
+
+
+def test_a_template_may_use_what_all_its_campaigns_have() -> None:
+    birthday = {"id": "birthday", "on": {"birthday": {}}, "channels": ["email"], "template": "hello"}
+    document = changed("campaigns", [GIVING, birthday | {"gift": GIVING["gift"]}])
+    text = "{{ gift.points }} {{ gift.unit }}"
+    assert findings(with_change(document, "templates.hello.en.body", text)) == ()
 
 
 WARNINGS = [
