@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from schemas.programme import ProgrammeDocument
+from services.notifier.__main__ import handlers
 from services.notifier.application import celebrating
 from services.runtime.errors import NotReady
 from services.runtime.ports import Record
@@ -204,6 +205,19 @@ async def test_two_planners_and_two_heralds_at_once_do_everything_once(notifier:
     await notifier.confirm_programme()
     await asyncio.gather(*(notifier.herald.run_once() for _ in range(3)))
     assert (len(await notifier.steps()), len(await notifier.gifts()), await notifier.ahead()) == (40, 40, [])
+
+
+async def test_a_member_who_is_read_while_the_watch_widens_is_not_overlooked(notifier: NotifierUnderTest) -> None:
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE - timedelta(days=20))
+    notifier.clock.now = THE_DAY_BEFORE.astimezone(UTC)
+    handler, record = handlers(notifier.context)["members"], registered(new_member(), SPRING)
+    async with notifier.database.begin() as uow:
+        await handler.handle(uow, [record._replace(value=handler.decode(record))])
+        widening = asyncio.create_task(notifier.look_ahead())
+        await asyncio.wait({widening}, timeout=0.5)
+        assert not widening.done()
+    await widening
+    assert await notifier.ahead() == [("2026", NINE)]
 
 
 async def test_a_sweep_that_is_interrupted_goes_on_where_it_was(
