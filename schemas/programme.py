@@ -50,8 +50,17 @@ class Expires(ProgrammePart):
     round: ExpiryRounding = "none"
 
 
+class RestoredPoints(ProgrammePart):
+    """Points that a redemption gives back can be used for so long at least, to the end of that day."""
+
+    at_least: Duration
+
+
 class Unit(ProgrammePart):
-    """What is counted; `qualifying` units measure standing and are never spent."""
+    """What is counted; `qualifying` units measure standing and are never spent.
+
+    Points that come back keep their expiry, unless `restored_points` says otherwise.
+    """
 
     kind: Literal["spendable", "qualifying"] = "spendable"
     name: Text
@@ -59,6 +68,7 @@ class Unit(ProgrammePart):
     expires: Expires = Expires()
     on_clawback: Literal["debt", "within_balance", "pending_only"] = "debt"
     value_minor: MinorAmount | None = None
+    restored_points: RestoredPoints | None = None
 
 
 class When(ProgrammePart):

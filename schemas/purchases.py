@@ -24,7 +24,8 @@ from schemas.checkouts import ATTRIBUTES_MAX, Channel, CheckoutKind, Flag, Ident
 
 PURCHASE_V1 = "loyalty.purchase.v1"
 
-ClaimedBy = Literal["till", "registration", "claim"]
+ClaimedBy = Literal["till", "registration", "claim", "receipt"]
+"""`claim`: the till sent the sale again with a member; `receipt`: somebody who holds the receipt asked for it."""
 
 
 class PurchaseLine(Contract):

@@ -55,6 +55,8 @@ def _fact(entry: Json, *, later: bool = False) -> Iterator[str]:
         yield f"    rule [bold]{change['rule']}[/]: {change['before']} {change['unit']} became {change['after']}"
     for waived in fact.get("waived", ()):
         yield f"    {waived['points']} {waived['unit']} waived"
+    if "redemption_id" in fact and "order" not in fact:
+        yield f"    of redemption {fact['redemption_id']}"
     if later:
         yield from _moves(fact["moves"])
         return
@@ -65,7 +67,7 @@ def _fact(entry: Json, *, later: bool = False) -> Iterator[str]:
         yield f"    eligible {money(fact['eligible_minor'])} {fact['currency']} of {len(fact['lines'])} lines"
     if "activity" in fact:
         yield f"    {_activity(fact)}"
-    if "spent" in fact:
+    if "order" in fact:
         bought = fact["reward"] or fact["as_money"] or "what the till knows"
         yield f"    for {bought}, order {fact['order'] or 'not named'}"
     for award in fact.get("awards", ()):

@@ -76,6 +76,7 @@ def _unit(unit_id: str, unit: published.Unit) -> Unit:
         validity=_validity(unit.expires),
         qualifying=unit.kind == "qualifying",
         on_clawback=unit.on_clawback,
+        restored_for=parse_duration(unit.restored_points.at_least) if unit.restored_points else None,
     )
 
 

@@ -84,7 +84,7 @@ def decide(
         case RedeemPoints():
             return redeem_points(state, command, versions)
         case CancelRedemption():
-            return cancel_redemption(state, command)
+            return cancel_redemption(state, command, versions)
         case _:
             assert_never(command)
 

@@ -14,8 +14,8 @@ from schemas.envelope import numbered_headers
 from schemas.messages import message_type
 from services.notifier.adapters.gifts import ACTIVITIES_TOPIC, published_gifts
 from services.runtime.kafka.relay import StoredOutboxRow
-from services.runtime.ports import Message, Record
-from services.runtime.postgres.unit_of_work import Database
+from services.runtime.ports import Message, OutboxRow, Record
+from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 
 TOPIC = "messages"
 SOURCE = "notifier"
@@ -34,6 +34,13 @@ class FactSource:
             given = await published_gifts(connection, [(row.key, row.ref) for row in gifts])
             found |= zip((row.id for row in gifts), given, strict=True)
         return [found[row.id] for row in rows]
+
+    async def facts_of_key(self, uow: UnitOfWork, topic: str, key: str) -> list[OutboxRow]:
+        if topic != TOPIC:
+            return []
+        await uow.connection.execute(_LOCK_STREAM, {"member_id": key})
+        numbers = await uow.connection.scalars(_NUMBERS, {"member_id": key})
+        return [OutboxRow(topic, key, f"{key}/{number}") for number in numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,8 @@ def _published(row: Row[Any]) -> Message:
     return Message(TOPIC, str(row.member_id), bytes(row.fact), headers)
 
 
+_LOCK_STREAM = text("SELECT FROM stream WHERE member_id = CAST(:member_id AS uuid) FOR UPDATE")
+_NUMBERS = text("SELECT member_seq FROM message_event WHERE member_id = CAST(:member_id AS uuid) ORDER BY member_seq")
 _EVENTS = text(
     "SELECT member_id, member_seq, fate, recorded_at, fact, hash FROM message_event WHERE (member_id, member_seq) IN"
     " (SELECT * FROM unnest(CAST(:members AS uuid[]), CAST(:numbers AS bigint[])))"

@@ -94,7 +94,13 @@ def _local(instant: datetime, zone: str) -> datetime:
 
 
 def _unit(unit: Unit) -> domain.Unit:
-    return domain.Unit(unit.kind == "spendable", unit.decimals, _expiry(unit.expires))
+    restored = unit.restored_points
+    return domain.Unit(
+        spendable=unit.kind == "spendable",
+        decimals=unit.decimals,
+        expiry=_expiry(unit.expires),
+        restored_for=parse(restored.at_least) if restored is not None else None,
+    )
 
 
 def _expiry(expires: Expires) -> domain.Expiry:

@@ -22,6 +22,7 @@ class Unit:
     spendable: bool
     decimals: int = 0
     expiry: Expiry = Expiry(None)
+    restored_for: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)

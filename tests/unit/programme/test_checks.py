@@ -43,6 +43,10 @@ ERRORS = [
     ("units.points.expires", {"round": "end_of_month"}, "units.points.expires", "expiry_without_after"),
     ("units.points.expires", {"after": "P0D"}, "units.points.expires.after", "expires_at_once"),
     ("units.points.expires", {"after": "P99999999D"}, ".", "duration_too_long"),
+    ("units.points.restored_points", {"at_least": "PT0S"}, "units.points.restored_points.at_least",
+     "restored_for_no_time"),
+    ("units.points.restored_points", {"at_least": "P9999Y"}, ".", "duration_too_long"),
+    ("units.points.restored_points", "P30D", "units.points.restored_points", "not_valid"),
     ("earning.rules.0.earn.unit", "pionts", "earning.rules[0].earn.unit", "unknown_unit"),
     ("earning.rules.0.earn.points", 1.5, "earning.rules[0].earn.points", "not_a_whole_number"),
     ("earning.rules.0.earn.by", "visit", "earning.rules[0].earn", "per_not_allowed"),
@@ -123,6 +127,8 @@ def test_a_template_may_use_what_all_its_campaigns_have() -> None:
 
 WARNINGS = [
     ("units.growth.expires", {"after": "P12M"}, "units.growth.expires", "qualifying_unit_expires"),
+    ("units.growth.restored_points", {"at_least": "P30D"}, "units.growth.restored_points",
+     "restored_points_never_expire"),
     ("earning.rules.0.tier_factor", {"gold": 0}, "earning.rules[0].tier_factor.gold", "factor_zero"),
     ("earning.rules.0.stack", {"best_of": "week"}, "earning.rules[0].stack.best_of", "group_of_one"),
     ("earning.rules.0.when", {"category": ["gift-card", "food"]}, "earning.rules[0].when.category",

@@ -11,6 +11,7 @@ Check = Callable[[Programme], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     units.currency_is_known,
     units.expiry_leaves_time,
+    units.restored_points_last,
     units.qualifying_units_do_not_expire,
     identities.ids_are_unique,
     earning.rules_name_declared_units,
