@@ -76,6 +76,12 @@ class NotifierUnderTest:
         async with self.database.begin() as uow:
             await reader.caught_up(uow, self.clock.now)
 
+    async def begin(self, document: ProgrammeDocument, *, at: datetime) -> None:
+        """The watch over birthdays begins now, before any member is heard of."""
+        self.clock.now = at.astimezone(UTC)
+        await self.know(document)
+        await self.look_ahead()
+
     async def look_ahead(self) -> None:
         """Sweeps until every day of the horizon is swept."""
         while await self.planner.run_once():
