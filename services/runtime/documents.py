@@ -89,7 +89,7 @@ class DocumentHandler:
         for record in records:
             await self._keep(uow, record)
 
-    async def caught_up(self, uow: UnitOfWork, checked_at: datetime) -> None:
+    async def caught_up(self, uow: UnitOfWork, partition: int, checked_at: datetime) -> None:
         await uow.connection.execute(_CONFIRM, {"at": checked_at})
 
     async def _keep(self, uow: UnitOfWork, record: Record[DecodedDocument]) -> None:

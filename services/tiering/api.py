@@ -95,6 +95,7 @@ def _document(standing: Standing) -> dict[str, Any]:
         "tier": _level(now.level),
         "since": _instant(now.since),
         "valid_until": _instant(now.valid_until),
+        "evaluation_pending": now.evaluation_pending,
         "metric": {"unit": rules.unit, "value": now.metric, "window": _window(now.window)} if now.window else None,
         "next": {"tier": _level(now.next_level), **_missing(now.to_reach)} if now.to_reach else None,
         "keep": _missing(now.to_keep) if now.to_keep else None,

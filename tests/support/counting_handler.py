@@ -72,7 +72,7 @@ class CountingHandler:
 class ConfirmingHandler(CountingHandler):
     """Also notes when it was told that it is caught up."""
 
-    async def caught_up(self, uow: UnitOfWork, checked_at: datetime) -> None:
+    async def caught_up(self, uow: UnitOfWork, partition: int, checked_at: datetime) -> None:
         self.caught_up_at.append(checked_at)
 
 

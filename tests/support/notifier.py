@@ -67,7 +67,7 @@ class NotifierUnderTest:
         reader = self._handlers["programme"]
         assert isinstance(reader, CaughtUp)
         async with self.database.begin() as uow:
-            await reader.caught_up(uow, self.clock.now)
+            await reader.caught_up(uow, 0, self.clock.now)
 
     async def steps(self) -> list[tuple[str, str | None]]:
         async with self.database.read() as connection:

@@ -64,7 +64,7 @@ class Applier:
     async def caught_up(self, handler: CaughtUp, held: Checkpoint, checked_at: datetime) -> None:
         async with self._database.begin() as uow:
             await checkpoints.lock(uow, self._of, epoch=held.epoch, expected_offset=held.next_offset)
-            await handler.caught_up(uow, checked_at)
+            await handler.caught_up(uow, self._of.partition, checked_at)
 
     async def _sort(
         self, uow: UnitOfWork, held: Checkpoint, batch: Batch

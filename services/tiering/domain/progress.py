@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.tiering.domain.changes import MemberStanding, Published
 from services.tiering.domain.rules import Level, Rules
-from services.tiering.domain.windows import Window, window_ending_at
+from services.tiering.domain.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +24,15 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A member's tier at an instant; level None is the base tier, `upcoming` a change already decided."""
+    """A member's tier at an instant; level None is the base tier, `upcoming` a change already decided.
+
+    With `evaluation_pending` the validity is over and the end of the period not judged yet: until then the tier stays.
+    """
 
     level: Level | None
     since: datetime | None
     valid_until: datetime | None
+    evaluation_pending: bool
     metric: int
     window: Window | None
     next_level: Level | None
@@ -42,7 +46,7 @@ def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
     current = state.tier_at(at)
     tier = current.tier if current is not None else None
     level = rules.level(tier)
-    valid_until = _valid_until(state, current, at)
+    valid_until = state.holds_until(current) if current is not None else None
     above = rules.levels[rules.rank(tier) + 1 :]
     window = rules.window_at(at) if rules.levels else None
     metric = state.ladder.metric(rules.unit, window, at) if window is not None else 0
@@ -51,6 +55,7 @@ def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
         level=level,
         since=_since(state.published, at),
         valid_until=valid_until,
+        evaluation_pending=valid_until is not None and valid_until <= at,
         metric=metric,
         window=window,
         next_level=next_level,
@@ -64,14 +69,6 @@ def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
     )
 
 
-def _valid_until(state: MemberStanding, current: Published | None, at: datetime) -> datetime | None:
-    """Reaching a level again moves the end; no change is published for that, so the ladder knows better."""
-    if current is None:
-        return None
-    step = state.ladder.step_at(at)
-    return step.valid_until if step is not None and step.tier == current.tier else current.valid_until
-
-
 def _since(published: Sequence[Published], at: datetime) -> datetime | None:
     since, tier = None, None
     for change in sorted(published, key=lambda each: (each.effective_from, each.member_seq)):
@@ -83,8 +80,10 @@ def _since(published: Sequence[Published], at: datetime) -> datetime | None:
 def _to_keep(
     state: MemberStanding, rules: Rules, level: Level | None, valid_until: datetime | None, at: datetime
 ) -> Missing | None:
-    if level is None or valid_until is None or rules.valid == "for_ever" or not rules.levels:
+    if level is None or valid_until is None or rules.downgrade == "never":
         return None
     # What decides is the last period before the end, which need not have begun.
-    window = window_ending_at(valid_until, rules.window, rules.zone)
+    window = rules.period_ending_near(valid_until)
+    if window is None:
+        return None
     return Missing(level.keep, state.ladder.metric(rules.unit, window, at), window)
