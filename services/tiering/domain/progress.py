@@ -23,8 +23,18 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Upcoming:
+    """A change that is decided and does not count yet."""
+
+    level: Level | None
+    effective_from: datetime
+    valid_until: datetime | None
+    to_keep: Missing | None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """A member's tier at an instant; level None is the base tier, `upcoming` a change already decided.
+    """A member's tier at an instant; level None is the base tier.
 
     With `evaluation_pending` the validity is over and the end of the period not judged yet: until then the tier stays.
     """
@@ -38,7 +48,7 @@ class Progress:
     next_level: Level | None
     to_reach: Missing | None
     to_keep: Missing | None
-    upcoming: Published | None
+    upcoming: Upcoming | None
 
 
 def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
@@ -61,19 +71,26 @@ def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
         next_level=next_level,
         to_reach=Missing(next_level.reach, metric, window) if next_level is not None and window is not None else None,
         to_keep=_to_keep(state, rules, level, valid_until, at),
-        upcoming=min(
-            (each for each in state.published if each.effective_from > at),
-            key=lambda each: (each.effective_from, -each.member_seq),
-            default=None,
-        ),
+        upcoming=_upcoming(state, rules, at),
     )
+
+
+def _upcoming(state: MemberStanding, rules: Rules, at: datetime) -> Upcoming | None:
+    ahead = [each for each in state.published if each.effective_from > at]
+    change = min(ahead, key=lambda each: (each.effective_from, -each.member_seq), default=None)
+    if change is None:
+        return None
+    level, valid_until = rules.level(change.tier), state.holds_until(change)
+    return Upcoming(level, change.effective_from, valid_until, _to_keep(state, rules, level, valid_until, at))
 
 
 def _since(published: Sequence[Published], at: datetime) -> datetime | None:
     since, tier = None, None
-    for change in sorted(published, key=lambda each: (each.effective_from, each.member_seq)):
-        if change.effective_from <= at and change.tier != tier:
-            since, tier = change.effective_from, change.tier
+    # Of two that begin at one instant only the later one ever stood: a tier taken and restored was held all along.
+    standing = {each.effective_from: each.tier for each in published}
+    for effective_from in sorted(standing):
+        if effective_from <= at and standing[effective_from] != tier:
+            since, tier = effective_from, standing[effective_from]
     return since if tier is not None else None
 
 
