@@ -52,7 +52,8 @@ class PointsHandler:
         facts = [record.value for record in records]
         await take_points(self.standings(uow), self.programme(uow), facts, self.clock())
 
-    async def caught_up(self, uow: UnitOfWork, partition: int, checked_at: datetime) -> None:
+    async def caught_up(self, uow: UnitOfWork, partition: int, checked_at: datetime, *, any_parked: bool) -> None:
+        # Members whose facts are parked are left out where ends of periods are judged; they hold up nobody else.
         await self.confirmations(uow).confirm(partition, checked_at)
 
 
