@@ -60,7 +60,11 @@ class _Routes:
     clock: Clock
 
     async def tier(self, member_id: MemberId, principal: Reads, at: At = None) -> dict[str, Any]:
-        """Where a member stands, since when and until when, and what is missing to rise and to stay."""
+        """Where a member stands, since when and until when, and what is missing to rise and to stay.
+
+        A tier stays beyond `valid_until`, with `evaluation_pending`, until the end of its period is evaluated; what
+        that leaves counts from the end itself.
+        """
         if at is not None and at.year not in _YEARS:
             raise invalid([fault("at", "out_of_range", "the year must be between 1970 and 2200")])
         async with self.database.read() as connection:

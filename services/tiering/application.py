@@ -137,7 +137,8 @@ async def ripe_end(confirmations: Confirmations, programme: Programme, now: date
     if boundary is None or boundary > now:
         return None
     rules = in_force(await programme.ready_versions(now), boundary)
-    ripe = RipeEnd(boundary, boundary + rules.evaluate_after if rules is not None else boundary)
+    assert rules is not None, "an end that was told was told by a version"
+    ripe = RipeEnd(boundary, boundary + rules.evaluate_after)
     if now < ripe.judged_from:
         raise NotReady(f"the period end {_utc(ripe.boundary)} is judged from {_utc(ripe.judged_from)} on")
     return ripe

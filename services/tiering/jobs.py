@@ -53,7 +53,8 @@ class EndPeriods:
         if ripe is None:
             return 0
         judged = await self._database.run(lambda uow: self._judge(uow, ripe.boundary, now))
-        _log.info("periods_ended", boundary=ripe.boundary.isoformat(), members=judged)
+        if judged:
+            _log.info("periods_ended", boundary=ripe.boundary.isoformat(), members=judged)
         return judged
 
     async def _ripe(self, now: datetime) -> RipeEnd | None:
