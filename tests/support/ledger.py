@@ -237,7 +237,7 @@ class LedgerService:
             async with self.running.context.database.begin() as uow:
                 await handler.handle(uow, [_decoded(raw, handler.decode(raw)) for raw in raws])
                 if isinstance(handler, CaughtUp):
-                    await handler.caught_up(uow, self.clock())
+                    await handler.caught_up(uow, 0, self.clock(), any_parked=False)
 
     async def offence(self) -> Offence | None:
         return (await verify_books(self.running.context.database, system_clock())).offence
