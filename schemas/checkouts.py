@@ -149,6 +149,8 @@ class Checkout(CheckoutName):
     def _check_return(self) -> None:
         if not self.lines:
             raise _fault("lines_missing", "a return names the lines that come back")
+        if self.original is not None and self.original.kind != "sale":
+            raise _fault("original_not_a_sale", "a return names its sale; send kind void to take a return back")
         self._check_lines_and_totals()
 
     def _check_void(self) -> None:

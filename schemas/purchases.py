@@ -75,10 +75,16 @@ class Purchase(Contract):
 
 
 ACTIVITY_V1 = "loyalty.activity.v1"
+GIFT_SOURCE = "notifier"
+GIFT_ACTIVITY = "gift"
 
 
 class Activity(Contract):
-    """A non-purchase that may earn: a review, a check-in, a gift of a campaign (topic `activities`)."""
+    """A non-purchase that may earn: a review, a check-in, a gift of a campaign (topic `activities`).
+
+    A gift has the source `notifier`, the activity `gift` and the reference `<campaign>/<occurrence>`; nobody else may
+    use either name.
+    """
 
     event_id: UuidText
     member_id: UuidText

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from schemas.base import Contract, rfc3339
 from schemas.checkouts import Checkout, CheckoutName, Identity, unknown_fields
-from schemas.purchases import ActivityRequest
+from schemas.purchases import GIFT_ACTIVITY, GIFT_SOURCE, ActivityRequest
 from services.ingest.adapters.faults import TOO_MANY_LINES, faults_of
 from services.ingest.adapters.papers import ActivityPaper, CheckoutPaper, declared_only
 from services.ingest.application.activities import ActivitySubmission
@@ -69,9 +69,9 @@ class Reader:
         _refuse_future(request.occurred_at, now)
         identity = self.identity(request.member)
         attributes = declared_only(request.attributes, self._declared)
-        paper = ActivityPaper(
-            source_of(request.source), request.activity, request.reference, request.occurred_at, attributes
-        )
+        source = source_of(request.source)
+        _refuse_gift(source, request.activity)
+        paper = ActivityPaper(source, request.activity, request.reference, request.occurred_at, attributes)
         return ActivitySubmission(paper.source, paper.activity, paper.reference, identity, paper.fingerprint, paper)
 
     def identity(self, identity: Identity) -> bytes:
@@ -138,6 +138,17 @@ def _refuse_future(occurred_at: datetime, now: datetime) -> None:
         minutes = AHEAD_MAX // timedelta(minutes=1)
         detail = f"more than {minutes} minutes ahead of {rfc3339(now)}"
         raise Unreadable([Fault("/occurred_at", "occurred_in_future", detail)])
+
+
+def _refuse_gift(source: str, activity: str) -> None:
+    given = {"source": (source, GIFT_SOURCE), "activity": (activity, GIFT_ACTIVITY)}
+    faults = [
+        Fault(f"/{field}", "reserved", f"{name!r} stands for what campaigns give: name yours otherwise")
+        for field, (name, reserved) in given.items()
+        if name == reserved
+    ]
+    if faults:
+        raise Unreadable(faults)
 
 
 def _readable_id(value: Any) -> EventId | None:

@@ -1,4 +1,5 @@
 import math
+import re
 from collections.abc import Mapping
 from email.message import Message as HeaderMessage
 from typing import Any
@@ -15,6 +16,7 @@ Streamed = Mapping[str, Mapping[str, int]]
 """Paths whose routes read some media types by themselves, each with its limit in bytes."""
 
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_EXPONENT, _LONG_NUMBER = re.compile(rb"[eE][-+0-9]"), re.compile(rb"[0-9]{300}")
 
 
 class BodyLimits:
@@ -63,8 +65,14 @@ def parse_json(body: bytes) -> Any:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise _unreadable(body, str(error)) from None
-    _check_values(value)
+    # Looking into every value costs more than reading them all, and hardly any body can hold what is looked for.
+    if _may_be_out_of_range(body) or b"\\u0000" in body or body.count(b"{") + body.count(b"[") > NESTING_LIMIT:
+        _check_values(value)
     return value
+
+
+def _may_be_out_of_range(body: bytes) -> bool:
+    return bool(_EXPONENT.search(body) or _LONG_NUMBER.search(body))
 
 
 def _check_json(media_type: str, body: bytes) -> None:

@@ -1,6 +1,7 @@
 """One identity, two checkouts: what `loyalty conflicts` shows, and what becomes of a decision."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +10,10 @@ import pytest
 from schemas.outcomes import Outcome
 from schemas.purchases import Purchase
 from services.ingest.domain.identity import EventId, second_id
+from services.ops.operator_actions import actions_on
 from tests.support.checkouts import LINES, RETURN, sale
+from tests.support.commands import Operator, operator_beside
 from tests.support.ingest import IngestService
-from tests.support.terminal import Terminal
 
 CARD, PHONE = ("card", "880012345678"), ("phone", "+8613800138000")
 BY_PHONE = {"member": {"kind": "phone", "value": "+8613800138000"}}
@@ -20,16 +22,9 @@ WORDS = ("--by", "ann", "--why", "the till began again at 1")
 
 
 @pytest.fixture
-def operator(ingest: IngestService, database_url: str) -> Terminal:
-    settings, kafka = ingest.context.settings, ingest.context.kafka
-    return Terminal(
-        {
-            "LOYALTY_KAFKA": kafka.bootstrap,
-            "LOYALTY_TOPIC_PREFIX": kafka.prefix,
-            "LOYALTY_DATABASE_URL": database_url,
-            "LOYALTY_SEAL_KEY_FILE": str(settings.seal_key_file),
-        }
-    )
+def operator(ingest: IngestService, database_url: str) -> Iterator[Operator]:
+    with operator_beside(ingest.context, database_url) as operator:
+        yield operator
 
 
 async def in_conflict(ingest: IngestService, *seconds: dict[str, Any]) -> str:
@@ -51,7 +46,7 @@ async def decisions(ingest: IngestService) -> list[Outcome]:
 
 
 async def test_conflicts_are_listed_and_laid_side_by_side_without_naming_anybody(
-    ingest: IngestService, operator: Terminal
+    ingest: IngestService, operator: Operator
 ) -> None:
     li = await ingest.known(CARD)
     event_id = await in_conflict(ingest, SECOND)
@@ -65,7 +60,11 @@ async def test_conflicts_are_listed_and_laid_side_by_side_without_naming_anybody
     assert conflict["content"]["tenders"] == [{"type": "cash", "amount": 2640}]
     assert (conflict["reason"], conflict["times"], conflict["verdict"]) == ("other_content", 1, None)
     assert "880012345678" not in json.dumps(shown)
-    opened = await operator.document("conflicts", "show", event_id, "--payload")
+    unnamed = await operator.loyalty("conflicts", "show", event_id, "--payload")
+    assert (unnamed.code, "--by takes" in unnamed.said) == (2, True)
+    opened = await operator.document("conflicts", "show", event_id, "--payload", "--by", "ann")
+    (seen,) = await actions_on(ingest.owner, f"conflict {event_id}")
+    assert (seen.operator, seen.action) == ("ann", "open")
     assert opened["conflicts"][0]["payload"]["member"]["value"] == "880012345678"
     text = await operator.loyalty("conflicts", "show", event_id)
     assert "line 1: 1 × latte-l, 26.40" in text.out
@@ -74,7 +73,7 @@ async def test_conflicts_are_listed_and_laid_side_by_side_without_naming_anybody
 
 
 async def test_the_first_is_kept_and_the_decision_is_published_and_shown(
-    ingest: IngestService, operator: Terminal
+    ingest: IngestService, operator: Operator
 ) -> None:
     await ingest.known(CARD)
     event_id = await in_conflict(ingest, SECOND)
@@ -93,11 +92,11 @@ async def test_the_first_is_kept_and_the_decision_is_published_and_shown(
     assert (again.code, len(await decisions(ingest))) == (0, 1)
     other = await operator.loyalty("conflicts", "decide", event_id, "--accept-second", *WORDS)
     assert (other.code, len(await purchases(ingest))) == (1, 1)
-    assert "ann has decided it before: kept_first" in other.error
+    assert "ann has decided it before: kept_first" in other.said
 
 
 async def test_a_second_sale_is_accepted_under_an_id_of_its_own_and_counted_once(
-    ingest: IngestService, operator: Terminal
+    ingest: IngestService, operator: Operator
 ) -> None:
     li = await ingest.known(CARD)
     event_id = await in_conflict(ingest, SECOND)
@@ -127,7 +126,7 @@ async def test_a_second_sale_is_accepted_under_an_id_of_its_own_and_counted_once
 
 
 async def test_a_second_sale_with_a_card_of_nobody_waits_for_it_like_any_other(
-    ingest: IngestService, operator: Terminal
+    ingest: IngestService, operator: Operator
 ) -> None:
     await ingest.known(CARD)
     event_id = await in_conflict(ingest, SECOND | BY_PHONE)
@@ -140,7 +139,7 @@ async def test_a_second_sale_with_a_card_of_nobody_waits_for_it_like_any_other(
     assert claimed_by == {event_id: "till", accepted_as: "registration"}
 
 
-async def test_one_content_with_two_cards_is_one_second_sale(ingest: IngestService, operator: Terminal) -> None:
+async def test_one_content_with_two_cards_is_one_second_sale(ingest: IngestService, operator: Operator) -> None:
     li = await ingest.known(CARD)
     without = {name: value for name, value in SECOND.items() if name != "member"}
     event_id = await in_conflict(ingest, without, SECOND)
@@ -150,7 +149,7 @@ async def test_one_content_with_two_cards_is_one_second_sale(ingest: IngestServi
     assert await ingest.count("conflict WHERE verdict = 'accepted_second'") == 2
 
 
-async def test_a_second_return_is_let_in_as_well(ingest: IngestService, operator: Terminal) -> None:
+async def test_a_second_return_is_let_in_as_well(ingest: IngestService, operator: Operator) -> None:
     li = await ingest.known(CARD)
     await ingest.becomes(await ingest.send(sale()), outcome="accepted")
     returned = await ingest.send(RETURN)
@@ -162,18 +161,18 @@ async def test_a_second_return_is_let_in_as_well(ingest: IngestService, operator
     await ingest.becomes(decided["accepted_as"], outcome="accepted", member_id=li)
 
 
-async def test_the_same_sale_with_another_member_is_no_second_sale(ingest: IngestService, operator: Terminal) -> None:
+async def test_the_same_sale_with_another_member_is_no_second_sale(ingest: IngestService, operator: Operator) -> None:
     await ingest.known(CARD)
     await ingest.known(PHONE)
     event_id = await in_conflict(ingest, sale(**BY_PHONE))
     refused = await operator.loyalty("conflicts", "decide", event_id, "--accept-second", *WORDS)
-    assert (refused.code, "no second sale" in refused.error, "takes the sale back" in refused.error) == (1, True, True)
+    assert (refused.code, "no second sale" in refused.said, "takes the sale back" in refused.said) == (1, True, True)
     assert await ingest.count("conflict WHERE verdict IS NULL") == 1
     await operator.document("conflicts", "decide", event_id, "--keep-first", *WORDS)
     assert len(await purchases(ingest)) == 1
 
 
-async def test_of_several_contents_one_is_named(ingest: IngestService, operator: Terminal) -> None:
+async def test_of_several_contents_one_is_named(ingest: IngestService, operator: Operator) -> None:
     await ingest.known(CARD)
     event_id = await in_conflict(
         ingest, SECOND, SECOND | {"rounding": -40, "tenders": [{"type": "cash", "amount": 2600}]}
@@ -182,7 +181,7 @@ async def test_of_several_contents_one_is_named(ingest: IngestService, operator:
     assert unnamed.code == 2
     shown = await operator.document("conflicts", "show", event_id)
     first, second = (each["fingerprint"] for each in shown["conflicts"])
-    assert first in unnamed.error
+    assert first in unnamed.said
     await operator.document("conflicts", "decide", event_id, first[:12].upper(), "--keep-first", *WORDS)
     # The other one is the only one left to decide.
     decided = await operator.document("conflicts", "decide", event_id, "--accept-second", *WORDS)
@@ -200,17 +199,17 @@ async def test_of_several_contents_one_is_named(ingest: IngestService, operator:
         (("show", "1841"), 2, "EVENT_ID"),
     ],
 )
-async def test_wrong_use_says_what_to_do(operator: Terminal, words: tuple[str, ...], code: int, said: str) -> None:
+async def test_wrong_use_says_what_to_do(operator: Operator, words: tuple[str, ...], code: int, said: str) -> None:
     answer = await operator.loyalty("conflicts", *words)
-    assert (answer.code, said in answer.error) == (code, True), answer
+    assert (answer.code, said in answer.said) == (code, True), answer
 
 
 async def test_nothing_is_decided_upon_a_database_that_is_behind_its_topics(
-    ingest: IngestService, operator: Terminal
+    ingest: IngestService, operator: Operator
 ) -> None:
     await ingest.known(CARD)
     event_id = await in_conflict(ingest, SECOND)
     assert await ingest.published("purchases")
     await ingest.execute("TRUNCATE purchase")
     answer = await operator.loyalty("conflicts", "decide", event_id, "--accept-second", *WORDS)
-    assert (answer.code, "behind its topic `purchases`" in answer.error) == (2, True)
+    assert (answer.code, "behind its topic `purchases`" in answer.said) == (2, True)
