@@ -155,5 +155,6 @@ _PARKED_KEYS = text("""
 """)
 _LOCK_OPEN = text("SELECT id FROM dead_letter WHERE id = ANY (:ids) AND state = 'open' ORDER BY id FOR UPDATE")
 _DISCARD = text("""
-    UPDATE dead_letter SET state = 'discarded', decided_by = :by, decided_at = clock_timestamp() WHERE id = ANY (:ids)
+    UPDATE dead_letter SET state = 'discarded', decided_by = :by, decided_at = clock_timestamp(), sealed = NULL
+    WHERE id = ANY (:ids)
 """)

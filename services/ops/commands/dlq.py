@@ -87,11 +87,13 @@ def show(
 ) -> None:
     """Show one dead letter and what people did with it; with --payload also what was sent, which may name a person.
 
-    Exit code 0: shown; 1: the service has no such dead letter.
+    Exit code 0: shown; 1: the service has no such dead letter, or what was sent is no longer kept.
     """
     found = run(_show(_known(service), letter, _named(by) if payload else None))
     if found is None:
         _missed(f"{service} has no dead letter {letter}")
+    if payload and found[-1] is None:
+        _missed(f"{found[0].name} was {found[0].state} by {found[0].decided_by}: what was sent is no longer kept")
     if as_json:
         typer.echo(json.dumps(letter_document(*found), default=str, ensure_ascii=False))
     else:
@@ -131,7 +133,7 @@ def discard(
     why: Annotated[str, typer.Option(help="Kept in the clear, so name nobody but yourself.")],
     as_json: AS_JSON = False,
 ) -> None:
-    """Decide that dead letters will never be handled. They stay, sealed, with who decided so and why.
+    """Decide that dead letters will never be handled. Who decided so and why is kept, and what was sent is not.
 
     Exit code 0: discarded; 1: one of them is not open, and nothing was discarded.
     """
@@ -186,7 +188,7 @@ async def _show(
         if letter is None:
             return None
         payload = None
-        if opened_by is not None:
+        if opened_by is not None and letter.state == "open":
             seal = Seal.from_file(settings().required_file("seal_key_file"))
             async with opened.begin() as uow:
                 await note_action(uow, operator=opened_by, action="open", subject=letter.name)
