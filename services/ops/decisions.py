@@ -80,8 +80,12 @@ async def redrive(service: str, chosen: Selection, by: str, progress: Callable[[
             if done.later:
                 return done
         for number, (topic, key) in enumerate(keys, 1):
-            done.parked_keys.append(await redriver.key(topic, key))
+            release = await redriver.key(topic, key)
+            done.parked_keys.append(release)
             progress(len(letters) + number, len(letters) + len(keys))
+            if release.refusal and release.refusal.later:
+                done.later = release.refusal.cause
+                return done
     return done
 
 

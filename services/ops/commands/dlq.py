@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 from rich.console import Console
 
+from schemas.base import rfc3339
 from services.ops import decisions
 from services.ops.dead_letter_views import (
     letter_document,
@@ -73,7 +74,7 @@ def ls(
         _misused(f"there is no dead letter {before}")
     now = system_clock()
     if as_json:
-        typer.echo(json.dumps(page_document(page, parked, now), default=str))
+        typer.echo(json.dumps(page_document(page, parked, now), default=rfc3339, ensure_ascii=False))
     else:
         show_page(page, parked, now, Console())
 
@@ -95,7 +96,7 @@ def show(
     if payload and found[-1] is None:
         _missed(f"{found[0].name} was {found[0].state} by {found[0].decided_by}: what was sent is no longer kept")
     if as_json:
-        typer.echo(json.dumps(letter_document(*found), default=str, ensure_ascii=False))
+        typer.echo(json.dumps(letter_document(*found), default=rfc3339, ensure_ascii=False))
     else:
         show_letter(*found, Console())
 

@@ -108,6 +108,18 @@ async def test_a_handler_that_is_not_ready_changes_nothing(world: World) -> None
     assert await world.query("SELECT count(*) FROM parked_key") == [(1,)]
 
 
+async def test_a_redrive_that_is_interrupted_can_be_begun_again(world: World) -> None:
+    await parked(world, "count", "count")
+    handler = SlowHandler()
+    interrupted = asyncio.create_task(redriver(world, handler).key(INPUT, "k"))
+    await handler.began.wait()
+    interrupted.cancel()
+    await asyncio.wait([interrupted])
+    assert await world.query("SELECT count(*) FROM parked") == [(2,)]
+    assert await redriver(world, CountingHandler()).key(INPUT, "k") == Release(INPUT, "k", 2, 0, 0)
+    assert await world.counted() == ["e0", "e1"]
+
+
 async def test_a_long_queue_comes_back_in_order_also_when_two_redrive_it_at_once(world: World) -> None:
     count = 2 * APPLY_AT_ONCE + 7
     await parked(world, *["count"] * count)
