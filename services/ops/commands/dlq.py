@@ -44,7 +44,8 @@ from services.runtime.seal import Seal
 
 ALL_STATES: tuple[State, ...] = ("open", "redriven", "discarded")
 SERVICE = Annotated[str, typer.Argument(metavar="SERVICE", help=", ".join(SERVICES))]
-IDS = Annotated[list[int], typer.Argument(metavar="ID...", help="As `dlq ls` shows them.")]
+ID_MAX = 2**63 - 1
+IDS = Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=ID_MAX, help="As `dlq ls` shows them.")]
 BY = Annotated[str, typer.Option(metavar="NAME", help="Who decides this; kept with the decision.")]
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -81,7 +82,7 @@ def ls(
 
 def show(
     service: SERVICE,
-    letter: Annotated[int, typer.Argument(metavar="ID")],
+    letter: Annotated[int, typer.Argument(metavar="ID", min=1, max=ID_MAX)],
     payload: Annotated[bool, typer.Option("--payload", help="Open what was sent; it is noted who did.")] = False,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who opens it.")] = "",
     as_json: AS_JSON = False,
@@ -104,7 +105,9 @@ def show(
 def redrive(
     service: SERVICE,
     by: BY,
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID...]", help="As `dlq ls` shows them.")] = None,
+    ids: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID...]", min=1, max=ID_MAX, help="As `dlq ls` shows them.")
+    ] = None,
     code: Annotated[str | None, typer.Option(help="All open dead letters with this code.")] = None,
     key: Annotated[str | None, typer.Option(help="All open dead letters of this key, and the key if parked.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All open dead letters and all parked keys.")] = False,
@@ -215,7 +218,7 @@ def _reader(topic: str, service: str) -> str:
 
 def _letter_name(given: str) -> tuple[str, int]:
     service, _, number = given.partition("/")
-    if service not in SERVICES or not number.isdecimal():
+    if service not in SERVICES or not number.isdecimal() or int(number) > ID_MAX:
         _misused(f"--before {given} is no SERVICE/ID, such as ingest/120")
     return service, int(number)
 
