@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.errors import Fenced
 from services.runtime.kafka.metrics import PartitionState
@@ -111,6 +112,12 @@ async def was_touched(database: Database, of: PartitionId, *, epoch: int, owner:
         return bool(await connection.scalar(_TOUCHED, of.parameters() | {"epoch": epoch, "owner": owner}))
 
 
+async def positions(connection: AsyncConnection, consumer: str) -> list[PartitionId]:
+    """Every partition in which the consumer has a position."""
+    rows = await connection.execute(_POSITIONS, {"consumer": consumer})
+    return [PartitionId(consumer, row.topic, row.partition) for row in rows]
+
+
 async def note_state(
     database: Database, of: PartitionId, *, epoch: int, state: PartitionState, cause: str | None
 ) -> None:
@@ -140,6 +147,10 @@ _LOCK = text("""
     WHERE consumer = :consumer AND topic = :topic AND partition = :partition
       AND epoch = :epoch AND next_offset = :expected
     FOR UPDATE OF c
+""")
+
+_POSITIONS = text("""
+    SELECT topic, partition FROM checkpoint WHERE consumer = :consumer ORDER BY topic, partition
 """)
 
 _LOOK = text("""

@@ -121,6 +121,7 @@ class PartitionWorker:
         at = self._at
         begin = await begin_offset(at.consumer, self._tp)
         held = await checkpoints.take(at.database, self._of, owner=at.owner, begin_offset=begin)
+        self._refuse_an_older_row(held)
         self._epoch = held.epoch
         await check_range(at.consumer, self._tp, self._of, held, begin)
         if not self._position_checked:
@@ -128,6 +129,14 @@ class PartitionWorker:
             self._position_checked = True
         at.consumer.seek(self._tp, held.next_offset)
         return held
+
+    def _refuse_an_older_row(self, held: Checkpoint) -> None:
+        # Epochs only grow. Going on from such a row would decide once more what other tables no longer know either.
+        if held.epoch <= self._epoch:
+            raise HaltError(
+                f"the checkpoint of `{self._of.topic}` partition {self._of.partition} is not the one it was",
+                "this database was emptied or restored under the running service, which looks at its topics again",
+            )
 
     async def _feed(self, ahead: Ahead, start: int) -> None:
         fetcher = Fetcher(

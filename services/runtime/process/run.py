@@ -123,7 +123,7 @@ class Process:
                 return
             except HaltError as halt:
                 self._guard.hold(name, halt)
-                await stopped_within(self._stop, self._guard.recheck_seconds)
+                await self._guard.passed_again(self._stop)
             except Exception as error:
                 if not _passes_by_itself(error):
                     raise
