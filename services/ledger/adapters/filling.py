@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import text
@@ -46,8 +47,8 @@ from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 
 MEMBERS_A_BATCH = 1_000
 STORED = """
-SELECT e.member_id::text, e.member_seq, e.fact = told.fact AND e.hash = told.hash
-FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[]) AS told (member_id, member_seq, fact, hash)
+SELECT e.member_id::text, e.member_seq, sha256(e.fact), e.hash
+FROM unnest($1::uuid[], $2::bigint[]) AS told (member_id, member_seq)
 JOIN entry e ON e.member_id = told.member_id AND e.member_seq = told.member_seq
 """
 UNPUBLISHED = """
@@ -195,12 +196,13 @@ class _Filling:
 
 async def _stored(uow: UnitOfWork, entries: Sequence[Entry]) -> set[tuple[MemberId, int]]:
     """Which of the entries the books hold; StreamError for one that is another fact there."""
-    columns = zip(*((entry.member_id, entry.member_seq, entry.fact, entry.hash) for entry in entries), strict=True)
-    rows = await (await uow.driver()).fetch(STORED, *columns)
-    for member_id, member_seq, is_same in rows:
-        if not is_same:
+    told = {(entry.member_id, entry.member_seq): entry for entry in entries}
+    rows = await (await uow.driver()).fetch(STORED, *zip(*told, strict=True))
+    for member_id, member_seq, fact_hash, link in rows:
+        entry = told[member_id, member_seq]
+        if (fact_hash, link) != (sha256(entry.fact).digest(), entry.hash):
             raise StreamError(member_id, member_seq, "the books hold another fact than the topic: two histories")
-    return {(MemberId(member_id), member_seq) for member_id, member_seq, _ in rows}
+    return {(MemberId(member_id), member_seq) for member_id, member_seq, *_ in rows}
 
 
 async def _drop_published(folds: Sequence[MemberFold], uow: UnitOfWork) -> None:
