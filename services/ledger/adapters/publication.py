@@ -10,8 +10,9 @@ from schemas.envelope import numbered_headers
 from schemas.points import points_type
 from services.ledger.adapters.books import POINTS_TOPIC
 from services.runtime.kafka.relay import StoredOutboxRow
-from services.runtime.ports import Message, Record
+from services.runtime.ports import Message, OutboxRow, Record
 from services.runtime.postgres.migrate import role_of
+from services.runtime.postgres.unit_of_work import UnitOfWork
 
 ENTRIES = """
 SELECT e.type, e.occurred_at, e.fact, e.hash
@@ -20,6 +21,8 @@ JOIN entry e ON e.member_id = row.member_id AND e.member_seq = row.member_seq
 ORDER BY row.position
 """
 HASH_OF = text("SELECT hash FROM entry WHERE member_id = CAST(:member_id AS uuid) AND member_seq = :member_seq")
+LOCK_ACCOUNT = text("SELECT FROM account WHERE member_id = CAST(:member_id AS uuid) FOR UPDATE")
+NUMBERS = text("SELECT member_seq FROM entry WHERE member_id = CAST(:member_id AS uuid) ORDER BY member_seq")
 BOOKS_OPEN = text("SELECT has_table_privilege(:role, 'account', 'UPDATE')")
 SOURCE = "ledger"
 REMEDY = "loyalty rebuild ledger --from topic"
@@ -37,6 +40,11 @@ class EntrySource:
             Message(POINTS_TOPIC, row.key, entry["fact"], _headers(row, entry))
             for row, entry in zip(rows, found, strict=True)
         ]
+
+    async def facts_of_key(self, uow: UnitOfWork, topic: str, key: str) -> list[OutboxRow]:
+        await uow.connection.execute(LOCK_ACCOUNT, {"member_id": key})
+        numbers = await uow.connection.scalars(NUMBERS, {"member_id": key})
+        return [OutboxRow(topic, key, str(number)) for number in numbers]
 
 
 async def books_are_open(connection: AsyncConnection) -> bool:

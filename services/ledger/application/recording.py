@@ -86,7 +86,10 @@ class Books(Protocol):
 
     async def open(self, members: Iterable[MemberId]) -> dict[MemberId, Account]: ...
     async def recorded(self, causes: Sequence[tuple[MemberId, EventId]]) -> dict[tuple[MemberId, EventId], str]: ...
-    async def earlier(self, requests: "Sequence[Request]") -> dict[MemberId, list[Fact]]: ...
+    async def earlier(self, requests: "Sequence[Request]") -> dict[MemberId, list[Fact]]:
+        """What the requests may have to judge again, of the members for whom there is such a request."""
+        ...
+
     async def append(self, entries: Sequence[Entry], accounts: Sequence[Account]) -> None: ...
     async def due_members(self, now: datetime, limit: int) -> list[MemberId]: ...
 
@@ -115,8 +118,8 @@ class Ledger:
         """
         accounts = await books.open(member for member, _ in requests)
         known = await books.recorded([(member, command.event_id) for member, command in requests])
-        again = [each for each in requests if isinstance(each[1], RecordReturn | ApplyTier)]
-        earlier = await books.earlier(again) if again else {}
+        is_judged_again = any(isinstance(command, RecordReturn | ApplyTier) for _, command in requests)
+        earlier = await books.earlier(requests) if is_judged_again else {}
         entries: list[Entry] = []
         touched: dict[MemberId, Account] = {}
         for member, command in requests:
