@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.programme import ProgrammePublished
 from services.runtime.documents import DocumentHandler
 from services.runtime.kafka.handler import Handler
 from services.runtime.process.command import main
@@ -35,7 +36,7 @@ def _handlers(context: Context[TieringSettings]) -> Mapping[str, Handler[Any]]:
     return {
         "points": PointsHandler(StandingTable, lambda uow: ProgrammeTable(uow.connection, rules), context.clock),
         "members": MembersHandler(lambda uow: MemberTable(uow.connection)),
-        "programme": DocumentHandler(lead=context.settings.lead),
+        "programme": DocumentHandler(lead=context.settings.lead, read=ProgrammePublished.model_validate_json),
     }
 
 

@@ -41,7 +41,7 @@ class Programme:
     def _version(self, document: Document) -> ProgrammeVersion:
         key = (document.version, document.starts_at)
         if key not in self._parsed:
-            published = ProgrammePublished.model_validate_json(document.body).document
+            published = document.read(ProgrammePublished.model_validate_json).document
             window = _WINDOW.validate_python(published.claim_window)
             self._parsed[key] = ProgrammeVersion(document.version, document.starts_at, published.currency, window)
         return self._parsed[key]

@@ -13,6 +13,7 @@ from services.notifier.domain.durations import Duration
 from services.notifier.domain.planning import Rules, TierCampaign
 from services.runtime.documents import known_documents
 from services.runtime.errors import NotReady
+from services.runtime.own_records import read_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Programmes:
             body = await connection.scalar(_BODY, {"version": version})
             if body is None:
                 raise NotReady(f"version {version} of the programme is not here yet")
-            self._documents[version] = ProgrammePublished.model_validate_json(body).document
+            read = ProgrammePublished.model_validate_json
+            self._documents[version] = read_own(read, body, f"version {version}").document
         return self._documents[version]
 
 

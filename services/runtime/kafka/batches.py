@@ -8,12 +8,14 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
+from pydantic import ValidationError
 
 from services.runtime.errors import InvalidMessage
 from services.runtime.kafka.handler import Handler
 from services.runtime.kafka.options import LoopOptions
 from services.runtime.kafka.records import to_record
 from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.own_records import newer_release_needed
 from services.runtime.ports import Record
 
 Raw = Record[bytes | None]
@@ -89,12 +91,19 @@ class Fetcher:
             result = refusal
         except Exception as error:
             # The loop stops the partition at this record, once everything before it is committed.
-            batch.broken = (record, error)
+            batch.broken = (record, _cause(error, record))
             batch.next_offset = record.offset
             return False
         batch.raw.append(record)
         batch.decoded.append(result)
         return True
+
+
+def _cause(error: Exception, record: Raw) -> Exception:
+    """What came from outside was refused as InvalidMessage: a contract that was not kept is then one of our own."""
+    if isinstance(error, ValidationError):
+        return newer_release_needed(error, f"a record of topic `{record.topic}`")
+    return error
 
 
 def _with_value(raw: Raw, value: Any) -> Record[Any]:
