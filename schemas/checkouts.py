@@ -46,6 +46,12 @@ class Discount(Contract):
     amount: MinorAmount
 
 
+class ClaimRequest(Contract):
+    """What an app sends to `POST /v1/checkouts/{event_id}/claim`: whose the sale shall be."""
+
+    member: Identity
+
+
 class Line(Contract):
     """One line of the receipt; `net` is what the customer pays for it after discounts, in minor units."""
 
@@ -143,6 +149,8 @@ class Checkout(CheckoutName):
     def _check_return(self) -> None:
         if not self.lines:
             raise _fault("lines_missing", "a return names the lines that come back")
+        if self.original is not None and self.original.kind != "sale":
+            raise _fault("original_not_a_sale", "a return names its sale; send kind void to take a return back")
         self._check_lines_and_totals()
 
     def _check_void(self) -> None:

@@ -6,6 +6,8 @@ from schemas.base import rfc3339
 
 SPECVERSION = "1.0"
 JSON = "application/json"
+LINK_HEADERS = ("member_seq", "hash")
+"""What a fact of a numbered topic carries besides: its number and its link in the chain."""
 
 
 def event_headers(*, event_type: str, event_id: str, source: str, at: datetime) -> dict[str, str]:
@@ -25,4 +27,4 @@ def numbered_headers(
 ) -> dict[str, str]:
     """The headers of a fact of a numbered topic; `link` is its SHA-256 in the member's chain."""
     headers = event_headers(event_type=event_type, event_id=f"{member_id}/{member_seq}", source=source, at=at)
-    return headers | {"member_seq": str(member_seq), "hash": link.hex()}
+    return headers | dict(zip(LINK_HEADERS, (str(member_seq), link.hex()), strict=True))

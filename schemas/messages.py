@@ -5,6 +5,7 @@ from typing import Literal
 from schemas.base import Code, Contract, Count, Instant, Token, UuidText
 from schemas.members import MessageChannel
 
+MessageOccasion = Literal["tier", "birthday"]
 MessageFate = Literal["planned", "submitting", "sent", "maybe_sent", "suppressed", "missed"]
 
 
@@ -14,7 +15,10 @@ def message_type(fate: MessageFate) -> str:
 
 
 class MessageFact(Contract):
-    """One step of one message; (member, campaign, occurrence, channel) is sent at most once."""
+    """One step of one message; (member, campaign, occurrence, channel) is sent at most once.
+
+    `occurrence` is the year of the birthday (`2027`), or the tier fact as `<member_id>/<member_seq>`.
+    """
 
     member_id: UuidText
     member_seq: Count
@@ -28,3 +32,4 @@ class MessageFact(Contract):
     recorded_at: Instant
     template: Token
     programme_version: Count
+    occasion: MessageOccasion = "tier"

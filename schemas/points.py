@@ -96,6 +96,9 @@ class _CameBack(Fact):
     changes: tuple[RuleChange, ...]
     waived: tuple[Waived, ...]
     review: Code | None
+    """Why a person should look: `more_than_sold`, `unknown_line`, `other_currency`, `already_voided`, `not_a_sale`,
+    `unknown_redemption` (a points tender of the sale names no redemption of the member), `more_money_than_paid` (the
+    till paid the points' part in money as well)."""
 
 
 class ReturnRecorded(_CameBack):
@@ -229,6 +232,33 @@ class RedemptionCancelled(Fact):
     command: CommandKey
 
 
+class PointsRestored(Fact):
+    """A return gave back its part of what points had paid of the sale (`original_id`), of one redemption.
+
+    The event is the return. `given_back` is points by unit; what of it repaid debt or was past its expiry stands in
+    the moves and in the expiries behind this fact. All returns together never give back more than was spent.
+    """
+
+    type: Literal["points_restored"]
+    redemption_id: UuidText
+    original_id: UuidText
+    given_back: Spent
+
+
+class PointsSpentAgain(Fact):
+    """A return was voided (`return_id`): what it had given back of a redemption is spent again.
+
+    The event is the void. `spent` is points by unit, debt included; `waived` could not be taken, by the unit's policy.
+    """
+
+    type: Literal["points_spent_again"]
+    redemption_id: UuidText
+    original_id: UuidText
+    return_id: UuidText
+    spent: Spent
+    waived: tuple[Waived, ...]
+
+
 PointsFact = Annotated[
     PurchaseRecorded
     | ActivityRecorded
@@ -240,7 +270,9 @@ PointsFact = Annotated[
     | TierApplied
     | MemberStatusApplied
     | PointsRedeemed
-    | RedemptionCancelled,
+    | RedemptionCancelled
+    | PointsRestored
+    | PointsSpentAgain,
     Field(discriminator="type"),
 ]
 

@@ -3,7 +3,7 @@
 from datetime import date, time
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.base import CategoryPath, Contract, Count, Currency, Duration, Instant, MinorAmount, ShortText, Token
@@ -12,6 +12,8 @@ from schemas.members import MessageChannel, Purpose
 
 PROGRAMME_V1 = "loyalty.programme.v1"
 PROGRAMME_KEY = "programme"
+GIFT_RULE = "campaign:"
+"""Before a campaign's id: the name of its gift among the rules that gave points."""
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 ExpiryRounding = Literal["none", "end_of_day", "end_of_month", "end_of_quarter", "end_of_half_year", "end_of_year"]
@@ -48,8 +50,17 @@ class Expires(ProgrammePart):
     round: ExpiryRounding = "none"
 
 
+class RestoredPoints(ProgrammePart):
+    """Points that a redemption gives back can be used for so long at least, to the end of that day."""
+
+    at_least: Duration
+
+
 class Unit(ProgrammePart):
-    """What is counted; `qualifying` units measure standing and are never spent."""
+    """What is counted; `qualifying` units measure standing and are never spent.
+
+    Points that come back keep their expiry, unless `restored_points` says otherwise.
+    """
 
     kind: Literal["spendable", "qualifying"] = "spendable"
     name: Text
@@ -57,6 +68,7 @@ class Unit(ProgrammePart):
     expires: Expires = Expires()
     on_clawback: Literal["debt", "within_balance", "pending_only"] = "debt"
     value_minor: MinorAmount | None = None
+    restored_points: RestoredPoints | None = None
 
 
 class When(ProgrammePart):
@@ -193,9 +205,18 @@ class Reward(ProgrammePart):
         return self
 
 
+def _without_offset(at: time) -> time:
+    if at.tzinfo is not None:
+        raise PydanticCustomError("offset_not_allowed", "an hour of the member's own day has no offset: 09:00")
+    return at
+
+
 class BirthdayOccasion(ProgrammePart):
+    """At an hour of the member's own day, so many days before the birthday; `leap_day` is when 29 February is
+    celebrated in other years."""
+
     days_before: Annotated[int, Field(strict=True, ge=0, le=60)] = 0
-    at: time = time(9)
+    at: Annotated[time, AfterValidator(_without_offset)] = time(9)
     leap_day: Literal["feb_28", "mar_1"] = "feb_28"
 
 
@@ -213,6 +234,8 @@ class Occasion(ProgrammePart):
 
 
 class Gift(ProgrammePart):
+    """Given once for the occasion, whatever becomes of the message; `points` in the unit's smallest steps."""
+
     unit: Token
     points: Positive
 
@@ -228,7 +251,8 @@ class Campaign(ProgrammePart):
 
 
 class TemplateText(ProgrammePart):
-    """Jinja2, sandboxed; may use member.{name, locale}, tier.{name, since, valid_until} and programme."""
+    """Jinja2, sandboxed; may use member.{name, locale} and programme, and what every campaign that sends it has:
+    tier.{name, since, valid_until}, birthday.day, gift.{points, unit}."""
 
     subject: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     body: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]

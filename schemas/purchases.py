@@ -24,7 +24,8 @@ from schemas.checkouts import ATTRIBUTES_MAX, Channel, CheckoutKind, Flag, Ident
 
 PURCHASE_V1 = "loyalty.purchase.v1"
 
-ClaimedBy = Literal["till", "registration", "claim"]
+ClaimedBy = Literal["till", "registration", "claim", "receipt"]
+"""`claim`: the till sent the sale again with a member; `receipt`: somebody who holds the receipt asked for it."""
 
 
 class PurchaseLine(Contract):
@@ -74,10 +75,16 @@ class Purchase(Contract):
 
 
 ACTIVITY_V1 = "loyalty.activity.v1"
+GIFT_SOURCE = "notifier"
+GIFT_ACTIVITY = "gift"
 
 
 class Activity(Contract):
-    """A non-purchase that may earn: a review, a check-in, a gift of a campaign (topic `activities`)."""
+    """A non-purchase that may earn: a review, a check-in, a gift of a campaign (topic `activities`).
+
+    A gift has the source `notifier`, the activity `gift` and the reference `<campaign>/<occurrence>`; nobody else may
+    use either name.
+    """
 
     event_id: UuidText
     member_id: UuidText

@@ -6,13 +6,13 @@ from typing import Protocol
 from uuid import UUID
 
 from schemas.members import MemberState
-from services.ingest.application.admitting import admit
+from services.ingest.application.admitting import Moment, admit
 from services.ingest.application.claiming import register
 from services.ingest.application.ports import Books, Register, Returns, Submission
 from services.ingest.application.refusals import Fault, Unreadable
 from services.ingest.domain.identity import EventId, MemberId
 from services.ingest.domain.ownership import MemberIdentities
-from services.ingest.domain.programme import ProgrammeVersion, currency_at
+from services.ingest.domain.programme import ProgrammeVersion, currency_at, waits_until
 from services.runtime.errors import InvalidMessage
 from services.runtime.ports import Clock, Record
 from services.runtime.postgres.unit_of_work import UnitOfWork
@@ -70,8 +70,9 @@ class CheckoutHandler:
         versions = await self._programme.confirmed(uow)
         for record in records:
             _refuse_other_currency(record, versions)
-        submissions = [record.value for record in records]
-        self._tally(await admit(self._books(uow), self._returns(uow), submissions, self._clock()))
+        now, submissions = self._clock(), [record.value for record in records]
+        moment = Moment(now, waits_until(versions, now))
+        self._tally(await admit(self._books(uow), self._returns(uow), submissions, moment))
 
 
 class MemberHandler:

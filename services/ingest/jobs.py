@@ -1,20 +1,16 @@
 """What the door does by time."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from collections.abc import Callable
 
 from services.ingest.application.claiming import rematch
-from services.ingest.application.ports import Books, Register, Returns
-from services.ingest.application.releasing import give_up
-from services.ingest.domain.programme import ProgrammeVersion, claim_window_at
+from services.ingest.application.ending import give_up, lapse
+from services.ingest.application.ports import Books, Overdue, Register, Returns
 from services.runtime.ports import Clock
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 
 
-class Rematch:
-    """The backstop of registration and of returns: takes up what has a member and was left waiting all the same."""
+class Chores:
+    """Each method is one job: a bounded piece of work in a transaction of its own, answering how much it did."""
 
     def __init__(
         self,
@@ -23,47 +19,36 @@ class Rematch:
         books: Callable[[UnitOfWork], Books],
         register: Callable[[UnitOfWork], Register],
         returns: Callable[[UnitOfWork], Returns],
+        overdue: Callable[[UnitOfWork], Overdue],
         clock: Clock,
     ) -> None:
         self._database = database
         self._books = books
         self._register = register
         self._returns = returns
+        self._overdue = overdue
         self._clock = clock
 
-    async def __call__(self) -> int:
-        return await self._database.run(self._claim)
+    async def rematch(self) -> int:
+        """The backstop of registrations and of returns: what has a member and was left waiting all the same."""
 
-    async def _claim(self, uow: UnitOfWork) -> int:
-        return await rematch(self._books(uow), self._register(uow), self._returns(uow), self._clock())
+        async def work(uow: UnitOfWork) -> int:
+            return await rematch(self._books(uow), self._register(uow), self._returns(uow), self._clock())
 
+        return await self._database.run(work)
 
-class KnownProgramme(Protocol):
-    async def known(self, connection: AsyncConnection) -> Sequence[ProgrammeVersion]: ...
+    async def lapse(self) -> int:
+        """Sales that nobody claimed while they could be."""
 
+        async def work(uow: UnitOfWork) -> int:
+            return await lapse(self._books(uow), self._overdue(uow), self._clock())
 
-class GiveUpReturns:
-    """Puts before a person what has waited for its original longer than the programme's claim window."""
+        return await self._database.run(work)
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        books: Callable[[UnitOfWork], Books],
-        returns: Callable[[UnitOfWork], Returns],
-        programme: KnownProgramme,
-        clock: Clock,
-    ) -> None:
-        self._database = database
-        self._books = books
-        self._returns = returns
-        self._programme = programme
-        self._clock = clock
+    async def give_up_returns(self) -> int:
+        """Puts before a person what has waited in vain for its original."""
 
-    async def __call__(self) -> int:
-        return await self._database.run(self._give_up)
+        async def work(uow: UnitOfWork) -> int:
+            return await give_up(self._books(uow), self._overdue(uow), self._clock())
 
-    async def _give_up(self, uow: UnitOfWork) -> int:
-        now = self._clock()
-        window = claim_window_at(await self._programme.known(uow.connection), now)
-        return 0 if window is None else await give_up(self._books(uow), self._returns(uow), now - window, now)
+        return await self._database.run(work)

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.members import MemberState
-from schemas.purchases import Activity, Purchase
+from schemas.purchases import GIFT_ACTIVITY, GIFT_SOURCE, Activity, Purchase
 from schemas.tiers import TierChanged
 from services.ledger.application.recording import Books, Ledger, Request
 from services.ledger.domain.commands import ApplyTier, RecordActivity, RecordPurchase, RecordReturn
@@ -111,6 +111,7 @@ class ActivityHandler(_Recording):
             activity=activity.activity,
             reference=activity.reference,
             fingerprint=activity.fingerprint,
+            campaign=_campaign(activity),
         )
 
 
@@ -152,6 +153,11 @@ class MemberHandler:
         statuses = self._statuses(uow)
         await statuses.save([state for state in newest.values() if state is not None])
         await statuses.forget([key for key, state in newest.items() if state is None and key])
+
+
+def _campaign(activity: Activity) -> str | None:
+    is_gift = (activity.source, activity.activity) == (GIFT_SOURCE, GIFT_ACTIVITY)
+    return activity.reference.partition("/")[0] if is_gift else None
 
 
 def _return(purchase: Purchase, clock: datetime, record: Record[bytes | None]) -> RecordReturn:

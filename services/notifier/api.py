@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from schemas.base import Instant, UuidText
 from services.notifier.application.ports import Histories, MessageHistory
-from services.notifier.domain.messages import MemberId
+from services.notifier.domain.messages import BirthdayComes, MemberId
 from services.runtime.http.auth import Principal, require
 from services.runtime.http.problem import Problem
 
@@ -29,6 +29,7 @@ class MessageOut(BaseModel):
 
     message_id: str
     campaign: str
+    occasion: Literal["tier", "birthday"]
     occurrence: str
     channel: str
     template: str
@@ -44,6 +45,7 @@ class MessageOut(BaseModel):
         return cls(
             message_id=message.message_id,
             campaign=message.intent.campaign,
+            occasion="birthday" if isinstance(message.occasion, BirthdayComes) else "tier",
             occurrence=message.intent.occurrence,
             channel=message.intent.channel,
             template=message.template,
@@ -58,10 +60,20 @@ class MessageOut(BaseModel):
         )
 
 
+class UpcomingOut(BaseModel):
+    """A birthday that is looked ahead to, as things stand: it follows the member's birthday and zone and the
+    programme."""
+
+    campaign: str
+    occurrence: str
+    due_at: Instant
+
+
 class MessagesOut(BaseModel):
     """The newest message first; `next_cursor` null = no more."""
 
     member_id: str
+    upcoming: list[UpcomingOut]
     messages: list[MessageOut]
     next_cursor: str | None
 
@@ -84,6 +96,10 @@ def router(histories: Histories) -> APIRouter:
         page = found[:limit]
         return MessagesOut(
             member_id=member_id,
+            upcoming=[
+                UpcomingOut(campaign=each.campaign, occurrence=each.occurrence, due_at=each.due_at)
+                for each in await histories.upcoming(MemberId(member_id))
+            ],
             messages=[MessageOut.of(history) for history in page],
             next_cursor=str(page[-1].ordinal) if len(found) > limit else None,
         )

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from schemas.members import MemberState
 from schemas.tiers import TierChanged
-from services.notifier.application.ports import MemberStates, Store
+from services.notifier.application.celebrating import follow_members
+from services.notifier.application.ports import Agenda, MemberStates, Store
 from services.notifier.application.reacting import react_to_tiers
-from services.notifier.domain.known_members import KnownMember
+from services.notifier.domain.known_members import BirthdayTold, KnownMember
 from services.notifier.domain.messages import MemberId
 from services.notifier.domain.planning import TierChange
 from services.runtime.ports import Clock, Record
@@ -43,15 +44,17 @@ class TiersHandler:
 
 @dataclass(frozen=True, slots=True)
 class MembersHandler:
-    """Topic `members`: keeps who is known, and nothing that names the person."""
+    """Topic `members`: keeps who is known, nothing that names the person, and what is ahead of them."""
 
     states: Callable[[UnitOfWork], MemberStates]
+    agenda: Callable[[UnitOfWork], Agenda]
 
     def decode(self, record: Record[bytes | None]) -> KnownMember:
         if record.value is None:
             assert record.key is not None
             return KnownMember.erased(MemberId(str(UUID(record.key))))
         state = MemberState.model_validate_json(record.value)
+        told = state.birthday
         consents = tuple((each.purpose, each.channel, each.granted) for each in state.consents)
         return KnownMember(
             member_id=MemberId(state.member_id),
@@ -60,8 +63,12 @@ class MembersHandler:
             locale=state.locale,
             time_zone=state.time_zone,
             consents=consents,
+            birthday=BirthdayTold(told.calendar, told.month, told.day) if told else None,
+            joined_at=state.joined_at,
+            recorded_at=state.recorded_at,
         )
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[KnownMember]]) -> None:
         newest = {record.value.member_id: record.value for record in records}
         await self.states(uow).keep(list(newest.values()))
+        await follow_members(self.agenda(uow), newest.keys())

@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
+from schemas.purchases import GIFT_ACTIVITY, GIFT_SOURCE
+
 Json = Mapping[str, Any]
 
 
@@ -16,8 +18,9 @@ def narrate(found: Json, console: Console) -> None:
 
 def narration(found: Json) -> Iterator[str]:
     yield f"[bold]event {found['event_id']}[/]"
-    yield from _outcome(found["outcome"])
     explanation = found["explanation"]
+    if not _is_of_an_activity(explanation):
+        yield from _outcome(found["outcome"])
     if explanation is None:
         yield "  the books hold no fact of it"
         return
@@ -25,6 +28,11 @@ def narration(found: Json) -> Iterator[str]:
         yield from _fact(entry)
     for entry in explanation["later"]:
         yield from (f"[dim]{line}[/]" for line in _fact(entry, later=True))
+
+
+def _is_of_an_activity(explanation: Json | None) -> bool:
+    # The door tells what became of checkouts; an activity is in the books or nowhere.
+    return explanation is not None and any("activity" in entry["fact"] for entry in explanation["facts"])
 
 
 def _outcome(outcome: Json | None) -> Iterator[str]:
@@ -47,6 +55,8 @@ def _fact(entry: Json, *, later: bool = False) -> Iterator[str]:
         yield f"    rule [bold]{change['rule']}[/]: {change['before']} {change['unit']} became {change['after']}"
     for waived in fact.get("waived", ()):
         yield f"    {waived['points']} {waived['unit']} waived"
+    if "redemption_id" in fact and "order" not in fact:
+        yield f"    of redemption {fact['redemption_id']}"
     if later:
         yield from _moves(fact["moves"])
         return
@@ -55,12 +65,21 @@ def _fact(entry: Json, *, later: bool = False) -> Iterator[str]:
         yield f"    programme version {fact['programme_version']}, {tier}"
     if "eligible_minor" in fact:
         yield f"    eligible {money(fact['eligible_minor'])} {fact['currency']} of {len(fact['lines'])} lines"
-    if "spent" in fact:
+    if "activity" in fact:
+        yield f"    {_activity(fact)}"
+    if "order" in fact:
         bought = fact["reward"] or fact["as_money"] or "what the till knows"
         yield f"    for {bought}, order {fact['order'] or 'not named'}"
     for award in fact.get("awards", ()):
         yield from _award(award)
     yield from _moves(fact["moves"])
+
+
+def _activity(fact: Json) -> str:
+    if (fact["source"], fact["activity"]) == (GIFT_SOURCE, GIFT_ACTIVITY):
+        campaign, _, occurrence = fact["reference"].partition("/")
+        return f"a gift of the campaign [bold]{campaign}[/] for {occurrence}"
+    return f"{fact['activity']} of {fact['source']}, reference {fact['reference']}"
 
 
 def _award(award: Json) -> Iterator[str]:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.resources import files
 from typing import Any
 
-import yaml
 from sqlalchemy import text
 
+from services.ops.topic_table import consumed_topics
 from services.runtime.kafka.reader import end_offsets, read_topic
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.postgres.unit_of_work import Database
@@ -42,11 +41,21 @@ class OutboxLag:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAside:
+    """What waits for a person: open dead letters, and keys that are parked."""
+
+    service: str
+    dead_letters: int
+    parked_keys: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lag:
     """The whole line, at one look."""
 
     partitions: tuple[PartitionLag, ...]
     outboxes: tuple[OutboxLag, ...]
+    set_aside: tuple[SetAside, ...]
 
     @property
     def records(self) -> int:
@@ -68,23 +77,19 @@ async def read_lag(
     ends = {topic: await end_offsets(kafka, topic) for topic in consumed_topics(services)}
     partitions: list[PartitionLag] = []
     outboxes: list[OutboxLag] = []
+    set_aside: list[SetAside] = []
     async with database.read() as connection:
         for service in services:
             rows = (await connection.execute(text(_CHECKPOINTS.format(service=service)))).all()
             outbox = (await connection.execute(text(_OUTBOX.format(service=service)))).one()
             oldest = (now - outbox.oldest).total_seconds() if outbox.oldest else 0.0
             outboxes.append(OutboxLag(service, outbox.rows, max(0.0, oldest)))
+            aside = (await connection.execute(text(_SET_ASIDE.format(service=service)))).one()
+            set_aside.append(SetAside(service, aside.dead_letters, aside.parked_keys))
             partitions += _of_service(service, {(row.topic, row.partition): row for row in rows}, ends)
     if ages:
         partitions = await _with_ages(kafka, partitions, now)
-    return Lag(tuple(partitions), tuple(outboxes))
-
-
-def consumed_topics(services: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Topics that any of the services reads, each with those that do."""
-    table = yaml.safe_load((files("schemas") / "topics.yaml").read_text())["topics"]
-    readers = {topic: tuple(name for name in row["consumers"] if name in services) for topic, row in table.items()}
-    return {topic: names for topic, names in readers.items() if names}
+    return Lag(tuple(partitions), tuple(outboxes), tuple(set_aside))
 
 
 def _of_service(
@@ -134,3 +139,7 @@ async def _oldest(kafka: KafkaSettings, topic: str, behind: Sequence[PartitionLa
 
 _CHECKPOINTS = 'SELECT topic, partition, next_offset, state, cause FROM "{service}".checkpoint'
 _OUTBOX = 'SELECT count(*) AS rows, min(created_at) AS oldest FROM "{service}".outbox'
+_SET_ASIDE = """
+    SELECT (SELECT count(*) FROM "{service}".dead_letter WHERE state = 'open') AS dead_letters,
+      (SELECT count(*) FROM "{service}".parked_key) AS parked_keys
+"""

@@ -8,9 +8,11 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from services.runtime.errors import HaltError, Transient
+from services.runtime.key_files import KeyFileError
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.faults import is_transient, sqlstate
 from services.runtime.postgres.unit_of_work import Database
+from services.runtime.seal import UnsealError
 from services.runtime.settings import ServiceSettings, SettingsError
 from services.runtime.telemetry.log import describe
 
@@ -26,8 +28,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(work)
-    except SettingsError as error:
+    except (SettingsError, KeyFileError) as error:
         _refuse(str(error))
+    except UnsealError as error:
+        _refuse(
+            f"LOYALTY_SEAL_KEY_FILE does not open what was set aside ({error}): name the key that it was sealed with"
+        )
     except HaltError as error:
         _refuse(f"{error.what}: {error.remedy}")
     except Transient as error:

@@ -33,7 +33,7 @@ from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 
 BODY_BYTES_MAX = 1024 * 1024
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
-STREAMED = dict.fromkeys(YAML_TYPES, BODY_BYTES_MAX)
+STREAMED = dict.fromkeys(("/v1/programme:check", "/v1/programme/versions"), dict.fromkeys(YAML_TYPES, BODY_BYTES_MAX))
 _OPERATION = "publish-programme"
 _BODY = {
     "requestBody": {

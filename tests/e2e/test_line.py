@@ -5,12 +5,20 @@ import json
 import os
 import signal
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
 from schemas.checkouts import CHECKOUT_V1
+from services.ledger.adapters.filling import Filled
+from services.ledger.adapters.streams import no_progress
+from services.ops.rebuilding import lose_and_fill_ledger
 from services.runtime.kafka.topics import topic_specs
 from services.runtime.ports import Message
+from services.runtime.postgres.engine import create_engine
+from services.runtime.postgres.unit_of_work import Database
+from services.runtime.settings import ServiceSettings
 from tests.support.ledger_process import expel_members
 from tests.support.line import Line, address_of, new_card
 
@@ -106,6 +114,31 @@ async def test_a_sale_counts_once_whether_the_card_is_registered_before_after_or
     assert {await line.points(members[card]) for card in cards[1:]} == {20}
 
 
+async def test_points_that_paid_come_back_with_what_they_paid_for(line: Line) -> None:
+    card = new_card()
+    member = await line.register(card)
+    await line.sell(line.checkout(card, 200 * YUAN))
+    await line.until_points(member, 200)
+    path = f"/v1/members/{member}/redemptions"
+    redemption = (await line.write("POST", "ledger", path, json={"unit": "points", "points": 150}))["redemption_id"]
+    in_points = {"type": "points", "amount": 90 * YUAN, "reference": redemption}
+    sale = line.checkout(card, 120 * YUAN, tenders=[in_points, {"type": "card", "amount": 30 * YUAN}])
+    sold = await line.sell(sale)
+    await line.until_points(member, 80)
+
+    original = {name: sale[name] for name in ("store", "terminal", "business_day", "sequence")}
+    lines = [{"line": 1, "of_line": 1, "sku": "cake-m", "net": 40 * YUAN}]
+    tenders = [in_points | {"amount": 30 * YUAN}, {"type": "card", "amount": 10 * YUAN}]
+    await line.sell(line.checkout(card, 40 * YUAN, kind="return", original=original, lines=lines, tenders=tenders))
+    await line.until_points(member, 80 + 50 - 10)
+
+    cancelled = await line.write("POST", "ledger", f"{path}/{redemption}/cancel")
+    later = [entry["fact"]["type"] for entry in (await line.explained(sold))["later"]]
+
+    assert cancelled["given_back"] == {"points": 100}
+    assert {"points_restored", "return_recorded"} <= set(later)
+
+
 async def test_a_sale_too_far_ahead_is_refused_and_one_that_cannot_be_read_becomes_a_dead_letter(line: Line) -> None:
     ahead = line.checkout(new_card(), 1 * YUAN)
     ahead["occurred_at"] = (datetime.fromisoformat(ahead["occurred_at"]) + timedelta(minutes=11)).isoformat()
@@ -118,6 +151,28 @@ async def test_a_sale_too_far_ahead_is_refused_and_one_that_cannot_be_read_becom
     await line.until_points(member, 5)
     dead = await line.query("SELECT code, pointer FROM ingest.dead_letter WHERE key = :key", key=key)
     assert dead == [("occurred_in_future", "/occurred_at")]
+
+
+async def test_facts_that_are_sent_again_change_nothing_for_those_who_have_them(line: Line) -> None:
+    card = new_card()
+    unclaimed = await line.sell(line.checkout(new_card(), 1 * YUAN))
+    await line.outcome(unclaimed, "unclaimed")
+    member = await line.register(card)
+    await line.sell(line.checkout(card, 5_000 * YUAN))
+    await line.until_message(member, "sent")
+    await line.until_tier_applied(member)
+    keys = dict.fromkeys(("purchases", "points", "tiers", "members", "messages"), member)
+    keys |= {"outcomes": unclaimed, "programme": "programme"}
+    first = {topic: await line.facts_of(topic, key) for topic, key in keys.items()}
+    for topic, key in keys.items():
+        assert sum((await line.loyalty("republish", topic, key))["facts"].values()) == len(first[topic])
+    for topic, key in keys.items():
+        await line.eventually(partial(is_there_twice, line, topic, key, first[topic]))
+    await line.sell(line.checkout(card, 10 * YUAN))
+    await line.until_points(member, 5_015)
+    assert [each["fate"] for each in (await line.until_message(member, "sent"))["steps"]].count("sent") == 1
+    assert not [each for each in (await line.loyalty("lag"))["partitions"] if each["state"] != "running"]
+    await assert_the_books_hold(line)
 
 
 async def test_nothing_personal_leaves_the_door(line: Line) -> None:
@@ -150,6 +205,49 @@ async def test_services_killed_under_load_lose_and_repeat_nothing_and_the_books_
     await asyncio.gather(*(line.sell(sale) for sale in sales[60:]))
     await asyncio.gather(*(line.until_points(member, 60) for member in members))
     await assert_the_books_hold(line)
+
+
+async def is_there_twice(line: Line, topic: str, key: str, facts: list[bytes | None]) -> bool | None:
+    return await line.facts_of(topic, key) == facts * 2 or None
+
+
+async def test_the_ledger_loses_its_schema_and_goes_on_where_it_was(line: Line) -> None:
+    card, pid = new_card(), line.stack.services["ledger"].pid
+    member = await line.register(card)
+    await line.sell(line.checkout(card, 40 * YUAN))
+    await line.until_points(member, 40)
+    first = await redeemed(line, member)
+    await line.eventually(lambda: is_relayed(line))
+
+    filled = await lost_and_filled(line)
+
+    assert filled.comparison.equal, filled.comparison.difference
+    await line.sell(line.checkout(card, 5 * YUAN))
+    await line.until_ready("ledger", not_pid=pid)
+    assert await redeemed(line, member) == first
+    await line.until_points(member, 35)
+    await assert_the_books_hold(line)
+
+
+async def redeemed(line: Line, member: str) -> dict[str, Any]:
+    """Ten points, under the same key each time."""
+    body = {"unit": "points", "points": 10, "order": "R-1"}
+    path = f"/v1/members/{member}/redemptions"
+    return await line.write("POST", "ledger", path, json=body, headers={"Idempotency-Key": "flowers"})
+
+
+async def is_relayed(line: Line) -> bool | None:
+    return not await line.query("SELECT 1 FROM ledger.outbox LIMIT 1") or None
+
+
+async def lost_and_filled(line: Line) -> Filled:
+    url = line.stack.database_url
+    settings = ServiceSettings.load("ops", kafka=line.kafka.bootstrap, topic_prefix=line.kafka.prefix, database_url=url)
+    books = Database(create_engine(url, role=None, schema="ledger", pool_size=2))
+    try:
+        return await lose_and_fill_ledger(books, settings, no_progress)
+    finally:
+        await books.dispose()
 
 
 async def kill(line: Line, service: str) -> None:

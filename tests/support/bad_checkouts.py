@@ -128,6 +128,8 @@ def against_the_rules() -> Iterator[Bad]:
     yield Bad("a line number twice", sale(lines=[LINES[0], LINES[1] | {"line": 1}]), "/lines", "line_repeated")
     yield Bad("a sale of a sale", sale(original=RETURN["original"]), "/original", "original_not_allowed")
     yield Bad("a return of nothing", RETURN | {"lines": [], "tenders": []}, "/lines", "lines_missing")
+    of_a_return = RETURN | {"original": RETURN["original"] | {"kind": "return"}}
+    yield Bad("a return of a return", of_a_return, "/original/kind", "original_not_a_sale")
     yield Bad("a return that is not paid back", RETURN | {"tenders": []}, "/tenders", "totals_mismatch")
     yield Bad("a void of nothing", {k: v for k, v in VOID.items() if k != "original"}, "/original", "original_missing")
     yield Bad("a void with lines", VOID | {"lines": LINES}, "/lines", "lines_not_allowed")

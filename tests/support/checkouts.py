@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.ingest.adapters.reading import Reader
+from services.ingest.adapters.reopening import Reopener
 from services.ingest.application.ports import Submission
 from services.runtime.digests import IdentityDigests
 from services.runtime.seal import Seal
@@ -79,6 +80,10 @@ def body(checkout: Any) -> bytes:
 def reader(**settings: Any) -> Reader:
     given: dict[str, Any] = {"region": "CN", "declared": (), "count_unknown": lambda fields: None}
     return Reader(digests=IdentityDigests(IDENTITY_KEY), seal=Seal(SEAL_KEY), **(given | settings))
+
+
+def reopener() -> Reopener:
+    return Reopener(Seal(SEAL_KEY), ())
 
 
 def submission(checkout: Any, **settings: Any) -> Submission:

@@ -69,6 +69,13 @@ class CountingHandler:
             await uow.add_outbox(OutboxRow(OUTPUT, each.key or "", each.headers["ce_id"]) for each in records)
 
 
+class MendedHandler(CountingHandler):
+    """The handler after the repair: nothing stops it."""
+
+    def decode(self, record: Record[bytes | None]) -> str:
+        return "count"
+
+
 class ConfirmingHandler(CountingHandler):
     """Also notes when it was told that it is caught up."""
 
@@ -121,3 +128,7 @@ class PlainSeal:
 
     def seal(self, data: bytes, context: bytes) -> bytes:
         return b"sealed:" + context + b":" + data[::-1]
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        assert sealed.startswith(b"sealed:" + context + b":")
+        return sealed.removeprefix(b"sealed:" + context + b":")[::-1]

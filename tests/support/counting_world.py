@@ -55,13 +55,16 @@ class World:
             Message(topic, key, word.encode(), {"ce_id": f"e{number}"})
             for number, (key, word) in enumerate(words, first)
         ]
+        await self.send(*messages)
+        return [message.headers["ce_id"] for message in messages]
+
+    async def send(self, *messages: Message) -> None:
         publisher = KafkaPublisher(self.kafka)
         await publisher.start()
         try:
             await publisher.send_many(messages)
         finally:
             await publisher.stop()
-        return [message.headers["ce_id"] for message in messages]
 
     async def query(self, sql: str, **parameters: Any) -> list[Row[Any]]:
         async with self.database.read() as connection:

@@ -37,4 +37,6 @@ def app_of(service: str, keys: Path) -> FastAPI:
     definition = definition_of(service)
     assert definition.api is not None
     api = definition.api(disconnected(definition, keys))
-    return create_app(title=service, routers=api.routers, readiness=Readiness(), refusals=api.refusals)
+    return create_app(
+        title=service, routers=api.routers, readiness=Readiness(), refusals=api.refusals, streamed=api.streamed
+    )

@@ -20,9 +20,10 @@ from services.runtime.http.access import create_key
 from services.runtime.http.app import create_app
 from services.runtime.http.auth import Authenticator
 from services.runtime.http.readiness import Readiness
+from services.runtime.kafka.checkpoints import PartitionId, move
 from services.runtime.kafka.consumer import ConsumerLoop, LoopOptions
 from services.runtime.kafka.guard import check_topics_not_ahead
-from services.runtime.kafka.reader import read_topic
+from services.runtime.kafka.reader import begin_offsets, read_topic
 from services.runtime.kafka.relay import Relay
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.kafka.topics import apply_topics
@@ -34,7 +35,7 @@ from services.runtime.process import Context
 from tests.support.checkouts import body
 
 PATIENCE_SECONDS = 20.0
-SCOPES = ("checkouts:write", "checkouts:read", "activities:write")
+SCOPES = ("checkouts:write", "checkouts:read", "checkouts:claim", "activities:write")
 OPTIONS = LoopOptions(
     batch_wait_seconds=0.02,
     idle_poll_seconds=0.05,
@@ -106,6 +107,13 @@ class IngestService:
         assert SERVICE.topic_owner is not None
         owner = SERVICE.topic_owner(self.context)
         await check_topics_not_ahead(kafka=self.context.kafka, database=self.context.database, owner=owner)
+
+    async def read_again(self, topic: str) -> None:
+        """Moves the door's positions in the topic back to the beginning, as a person would."""
+        begins = await begin_offsets(self.context.kafka, topic)
+        async with self.context.database.begin() as uow:
+            for partition, offset in begins.items():
+                await move(uow, PartitionId("ingest", topic, partition), to_offset=offset)
 
     async def execute(self, statement: str) -> None:
         async with self.owner.begin() as uow:
@@ -231,6 +239,7 @@ def _client(context: Context[IngestSettings], key: str) -> AsyncClient:
         readiness=Readiness(),
         authenticator=Authenticator(context.database),
         refusals=served.refusals,
+        streamed=served.streamed,
         metrics=context.metrics,
     )
     return AsyncClient(

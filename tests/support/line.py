@@ -113,6 +113,9 @@ class Line:
     async def records(self, topic: str) -> list[Record[bytes | None]]:
         return [record async for batch in read_topic(self.kafka, topic) for record in batch]
 
+    async def facts_of(self, topic: str, key: str) -> list[bytes | None]:
+        return [record.value for record in await self.records(topic) if record.key == key]
+
     async def outcome(self, event_id: str, outcome: str = "accepted") -> dict[str, Any]:
         async def ask() -> dict[str, Any] | None:
             found = await self.read("ingest", f"/v1/checkouts/{event_id}")

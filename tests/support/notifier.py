@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from schemas.members import Contact
+from schemas.members import Contact, MemberState
 from schemas.programme import PROGRAMME_KEY, ProgrammeDocument, ProgrammePublished
 from schemas.tiers import MetricWindow, TierChanged
-from services.notifier.__main__ import SERVICE, handlers, sender
+from services.notifier.__main__ import SERVICE, birthday_herald, birthday_planner, handlers, sender
 from services.notifier.adapters.contacts import HttpContacts
 from services.notifier.settings import NotifierSettings
 from services.runtime.kafka.handler import CaughtUp, Handler
@@ -29,6 +29,8 @@ from services.runtime.process import Context
 from tests.support.contact_desk import KEY
 
 _STEPS = text("SELECT fate, reason FROM message_event ORDER BY member_id, member_seq")
+_AGENDA = text("SELECT occurrence, due_at FROM agenda ORDER BY due_at, member_id, campaign")
+_GIFTS = text("SELECT body FROM gift_json ORDER BY body->>'occurred_at', member_id, event_id")
 SENDER = "Acme <hello@acme.example>"
 
 
@@ -55,6 +57,8 @@ class NotifierUnderTest:
         self.context = Context(self.settings, self.database, self.kafka, clock=self.clock)
         self._handlers = handlers(self.context)
         self.sender = sender(self.context, KEY)
+        self.planner = birthday_planner(self.context)
+        self.herald = birthday_herald(self.context)
 
     async def take(self, topic: str, *records: Record[bytes | None]) -> None:
         handler: Handler[Any] = self._handlers[topic]
@@ -64,17 +68,39 @@ class NotifierUnderTest:
     async def know(self, document: ProgrammeDocument) -> None:
         """The programme is known, and known to be the newest."""
         await self.take("programme", programme_record(document))
+        await self.confirm_programme()
+
+    async def confirm_programme(self) -> None:
         reader = self._handlers["programme"]
         assert isinstance(reader, CaughtUp)
         async with self.database.begin() as uow:
             await reader.caught_up(uow, self.clock.now)
 
+    async def look_ahead(self) -> None:
+        """Sweeps until every day of the horizon is swept."""
+        while await self.planner.run_once():
+            pass
+
+    async def jump_to(self, instant: datetime) -> None:
+        """Time passes, and the birthdays that come with it are announced."""
+        self.clock.now = instant.astimezone(UTC)
+        await self.confirm_programme()
+        await self.look_ahead()
+        while await self.herald.run_once():
+            pass
+
+    async def ahead(self) -> list[tuple[str, datetime]]:
+        """Occurrences and instants of the agenda, the next one first."""
+        async with self.database.read() as connection:
+            return [(row.occurrence, row.due_at) for row in await connection.execute(_AGENDA)]
+
+    async def gifts(self) -> list[dict[str, Any]]:
+        async with self.database.read() as connection:
+            return [row.body for row in await connection.execute(_GIFTS)]
+
     async def steps(self) -> list[tuple[str, str | None]]:
         async with self.database.read() as connection:
-            rows = await connection.execute(
-                text("SELECT fate, reason FROM message_event ORDER BY member_id, member_seq")
-            )
-            return [(row.fate, row.reason) for row in rows]
+            return [(row.fate, row.reason) for row in await connection.execute(_STEPS)]
 
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator[None]:
@@ -166,6 +192,53 @@ def programme(version: int = 1, **changes: Any) -> ProgrammeDocument:
         }
         | changes
     )
+
+
+def birthday_programme(version: int = 1, **birthday: Any) -> ProgrammeDocument:
+    """One campaign on birthdays, with a gift; `birthday` changes when it speaks, `changes` the campaign itself."""
+    changes = birthday.pop("changes", {})
+    campaign = {
+        "id": "birthday",
+        "on": {"birthday": {"at": "09:00"} | birthday},
+        "channels": ["email"],
+        "template": "birthday",
+        "gift": {"unit": "points", "points": 100},
+    }
+    texts = {
+        "zh": {
+            "subject": "{{ member.name }}，生日快乐",
+            "body": "{{ birthday.day }}：{{ gift.points }} {{ gift.unit }}",
+        },
+        "en": {
+            "subject": "Happy birthday, {{ member.name }}",
+            "body": "{{ birthday.day }}: {{ gift.points }} {{ gift.unit }}",
+        },
+    }
+    return programme(
+        version,
+        units={
+            "growth": {"kind": "qualifying", "name": {"zh": "成长值", "en": "growth"}},
+            "points": {"name": {"zh": "积分", "en": "points"}},
+        },
+        campaigns=[campaign | changes],
+        templates={"birthday": texts},
+    )
+
+
+def registered(member_id: str, at: datetime, **changes: Any) -> Record[bytes | None]:
+    """The state of a member of Shanghai who joined then, on topic `members`; `birthday` is (month, day)."""
+    month, day = changes.pop("birthday", (6, 10))
+    values: dict[str, Any] = {
+        "member_id": member_id,
+        "version": 1,
+        "status": "active",
+        "joined_at": at,
+        "recorded_at": at,
+        "time_zone": "Asia/Shanghai",
+        "birthday": {"month": month, "day": day} if month else None,
+    }
+    state = MemberState.model_validate(values | changes)
+    return member_record(state.model_dump_json().encode(), member_id)
 
 
 def tier_changed(member_id: str, at: datetime, **changes: Any) -> TierChanged:

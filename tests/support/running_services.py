@@ -30,7 +30,12 @@ from services.runtime.postgres.unit_of_work import Database
 from services.runtime.process.definition import Api, Context, ServiceDefinition, system_clock
 from services.runtime.process.server import listen, serve
 
-QUICK = LoopOptions(caught_up_interval_seconds=0.2, not_ready_pause_seconds=0.05, idle_poll_seconds=0.1)
+QUICK = LoopOptions(
+    caught_up_interval_seconds=0.2,
+    not_ready_pause_seconds=0.05,
+    idle_poll_seconds=0.1,
+    stopped_lag_interval_seconds=0.2,
+)
 PATIENCE_SECONDS = 30
 LOOK_SECONDS = 0.03
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from services.ingest.application.ports import Submission
-from services.ingest.domain.admission import Arrival, ClaimedBy, Fate, Kind, Reason
+from services.ingest.application.ports import Entry, Submission, Told
+from services.ingest.domain.admission import Arrival, ClaimedBy, Kind
 from services.ingest.domain.identity import EventId, MemberId
 from services.ingest.domain.ownership import MemberIdentities
 
@@ -56,10 +56,12 @@ class PlainPaper:
     def as_purchase(self, member_id: MemberId, claimed_by: ClaimedBy, recorded_at: datetime) -> bytes:
         return f"{self.event_id} {member_id} {claimed_by}".encode()
 
-    def as_outcome(
-        self, outcome_seq: int, fate: Fate, reason: Reason | None, recorded_at: datetime, sealed: bytes
-    ) -> bytes:
-        return f"{self.event_id} {outcome_seq} {fate} {reason}".encode()
+    def as_outcome(self, told: Told, sealed: bytes) -> bytes:
+        return f"{self.event_id} {told.outcome_seq} {told.fate} {told.reason}".encode()
+
+
+def reopen(entry: Entry) -> PlainPaper:
+    return PlainPaper(entry.event_id)
 
 
 def event_id(number: int) -> EventId:

@@ -1,7 +1,5 @@
 """What became of a checkout, as a reader sees it."""
 
-from typing import Any
-
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -9,9 +7,13 @@ from services.ingest.application.ports import CheckoutStatus, ConflictStatus
 from services.ingest.domain.identity import EventId
 
 CHECKOUT = text("""
-SELECT fate, reason, source, member_id, duplicates FROM checkout WHERE event_id = :event_id AND fate IS NOT NULL
+SELECT fate, reason, source, member_id, duplicates, waits_until FROM checkout
+WHERE event_id = :event_id AND fate IS NOT NULL
 """)
-CONFLICTS = text("SELECT reason, recorded_at, times FROM conflict WHERE event_id = :event_id ORDER BY recorded_at")
+CONFLICTS = text("""
+SELECT fingerprint, reason, recorded_at, times, verdict, decided_at, accepted_as FROM conflict
+WHERE event_id = :event_id ORDER BY recorded_at
+""")
 DEAD_LETTER = text("SELECT code FROM dead_letter WHERE event_ref = :event_ref AND state = 'open' ORDER BY id LIMIT 1")
 
 
@@ -31,7 +33,8 @@ class PostgresArchive:
             source=row.source,
             member_id=row.member_id,
             duplicates=row.duplicates,
-            conflicts=[_conflict(each) for each in conflicts],
+            conflicts=[ConflictStatus(**each._mapping) for each in conflicts],
+            waits_until=row.waits_until,
         )
 
     async def _dead_lettered(self, event_id: EventId) -> CheckoutStatus | None:
@@ -40,7 +43,3 @@ class PostgresArchive:
         if code is None:
             return None
         return CheckoutStatus(event_id, "dead_lettered", code, None, None, 0, ())
-
-
-def _conflict(row: Any) -> ConflictStatus:
-    return ConflictStatus(row.reason, row.recorded_at, row.times)

@@ -24,11 +24,12 @@ SHARE_OWNERS = "SELECT digest, member_id FROM identity WHERE digest = ANY($1::by
 # One list for reading, taking and saving: the order of the values is the order of the columns.
 COLUMNS = """
 event_id, fate, reason, fingerprint, identity_digest, member_id, original_id, duplicates, outcomes,
-source, occurred_at, recorded_at, sealed_body
+source, occurred_at, recorded_at, sealed_body, waits_until
 """
 GIVEN = f"""
 unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::uuid[], $7::uuid[], $8::int[], $9::int[],
-$10::text[], $11::timestamptz[], $12::timestamptz[], $13::bytea[]) AS given ({COLUMNS})
+$10::text[], $11::timestamptz[], $12::timestamptz[], $13::bytea[],
+$14::timestamptz[]) AS given ({COLUMNS})
 """
 TAKE = f"INSERT INTO checkout ({COLUMNS}) SELECT * FROM {GIVEN} ORDER BY 1 ON CONFLICT DO NOTHING RETURNING event_id"
 LOCK = f"SELECT {COLUMNS} FROM checkout WHERE event_id = ANY($1::uuid[]) ORDER BY event_id FOR UPDATE"
@@ -36,7 +37,8 @@ SAVE = f"""
 UPDATE checkout SET fate = given.fate, reason = given.reason, fingerprint = given.fingerprint,
     identity_digest = given.identity_digest, member_id = given.member_id, original_id = given.original_id,
     duplicates = given.duplicates, outcomes = given.outcomes, source = given.source,
-    occurred_at = given.occurred_at, recorded_at = given.recorded_at, sealed_body = given.sealed_body
+    occurred_at = given.occurred_at, recorded_at = given.recorded_at, sealed_body = given.sealed_body,
+    waits_until = given.waits_until
 FROM {GIVEN} WHERE checkout.event_id = given.event_id
 """
 SET_ASIDE = """
@@ -123,6 +125,7 @@ def _standing(row: Any) -> Standing | None:
         original_id=row["original_id"],
         duplicates=row["duplicates"],
         outcomes=row["outcomes"],
+        waits_until=row["waits_until"],
     )
 
 
@@ -133,7 +136,7 @@ def _columns(entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
 def _values(entry: Entry) -> tuple[Any, ...]:
     standing = entry.standing
     if standing is None:
-        return (entry.event_id, None, None, None, None, None, None, 0, 0, None, None, None, None)
+        return (entry.event_id, None, None, None, None, None, None, 0, 0, None, None, None, None, None)
     return (
         entry.event_id,
         standing.fate,
@@ -148,6 +151,7 @@ def _values(entry: Entry) -> tuple[Any, ...]:
         entry.occurred_at,
         entry.recorded_at,
         entry.sealed,
+        standing.waits_until,
     )
 
 

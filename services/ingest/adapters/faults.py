@@ -19,6 +19,7 @@ _PLACES = {
     "line_repeated": "/lines",
     "original_missing": "/original",
     "original_not_allowed": "/original",
+    "original_not_a_sale": "/original/kind",
 }
 
 

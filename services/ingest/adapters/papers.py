@@ -4,13 +4,14 @@ import base64
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic_core import to_json
 
 from schemas.base import rfc3339
 from schemas.checkouts import Checkout, Line, Tender
-from services.ingest.domain.admission import Arrival, ClaimedBy, Fate, Reason
+from services.ingest.application.ports import Told
+from services.ingest.domain.admission import Arrival, ClaimedBy
 from services.ingest.domain.identity import EventId, MemberId, activity_fingerprint
 from services.runtime.ports import Seal
 
@@ -66,24 +67,9 @@ class CheckoutPaper:
         }
         return to_json({name: each for name, each in value.items() if each is not None})
 
-    def as_outcome(
-        self, outcome_seq: int, fate: Fate, reason: Reason | None, recorded_at: datetime, sealed: bytes
-    ) -> bytes:
-        arrival = self.arrival
-        value = {
-            "event_id": str(arrival.event_id),
-            "outcome_seq": outcome_seq,
-            "fate": fate.value,
-            "reason": None if reason is None else reason.value,
-            "source": self.checkout.source,
-            "occurred_at": rfc3339(self.checkout.occurred_at),
-            "recorded_at": rfc3339(recorded_at),
-            "fingerprint": arrival.fingerprint.hex(),
-            "identity_digest": None if arrival.identity is None else arrival.identity.hex(),
-            "original_id": _text(arrival.original_id),
-            "sealed_body": base64.urlsafe_b64encode(sealed).decode(),
-        }
-        return to_json({name: each for name, each in value.items() if each is not None})
+    def as_outcome(self, told: Told, sealed: bytes) -> bytes:
+        checkout, arrival = self.checkout, self.arrival
+        return to_json(outcome_value(arrival.event_id, told, arrival, checkout.source, checkout.occurred_at, sealed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +98,37 @@ class ActivityPaper:
                 "attributes": self.attributes,
             }
         )
+
+
+class Content(Protocol):
+    """What an outcome tells of the checkout that it is about."""
+
+    @property
+    def fingerprint(self) -> bytes: ...
+    @property
+    def identity(self) -> bytes | None: ...
+    @property
+    def original_id(self) -> EventId | None: ...
+
+
+def outcome_value(
+    event_id: EventId, told: Told, content: Content, source: str | None, occurred_at: datetime | None, sealed: bytes
+) -> dict[str, Any]:
+    value = {
+        "event_id": str(event_id),
+        "outcome_seq": told.outcome_seq,
+        "fate": told.fate.value,
+        "reason": None if told.reason is None else told.reason.value,
+        "source": source,
+        "occurred_at": None if occurred_at is None else rfc3339(occurred_at),
+        "recorded_at": rfc3339(told.recorded_at),
+        "fingerprint": content.fingerprint.hex(),
+        "identity_digest": None if content.identity is None else content.identity.hex(),
+        "original_id": _text(content.original_id),
+        "waits_until": None if told.waits_until is None else rfc3339(told.waits_until),
+        "sealed_body": base64.urlsafe_b64encode(sealed).decode(),
+    }
+    return {name: each for name, each in value.items() if each is not None}
 
 
 def declared_only(attributes: dict[str, Any], declared: Collection[str]) -> dict[str, Any]:

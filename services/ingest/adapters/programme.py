@@ -1,20 +1,19 @@
-"""The programme as the door reads it: which currency is in force."""
+"""The programme as the door reads it: which currency is in force, and how long a checkout waits."""
 
+import re
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.programme import ProgrammePublished
-from services.ingest.domain.programme import ProgrammeVersion
+from services.ingest.domain.programme import ClaimWindow, ProgrammeVersion
 from services.runtime.documents import Document, known_documents
 from services.runtime.errors import NotReady
 from services.runtime.ports import Clock
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 
 GOOD_FOR = timedelta(minutes=5)
-# A month of a claim window is thirty days: nobody's points hang on the day on which a person is asked.
-_WINDOW = TypeAdapter(timedelta)
 KEPT_FOR = timedelta(seconds=10)
 
 
@@ -42,9 +41,31 @@ class Programme:
         key = (document.version, document.starts_at)
         if key not in self._parsed:
             published = document.read(ProgrammePublished.model_validate_json).document
-            window = _WINDOW.validate_python(published.claim_window)
-            self._parsed[key] = ProgrammeVersion(document.version, document.starts_at, published.currency, window)
+            self._parsed[key] = ProgrammeVersion(
+                version=document.version,
+                starts_at=document.starts_at,
+                currency=published.currency,
+                claim_window=window_of(published.claim_window),
+                zone=ZoneInfo(published.time_zone),
+            )
         return self._parsed[key]
+
+
+_AMOUNT = re.compile(r"(\d+)([A-Z])")
+# A hundred years are for ever, and no date that a computer can tell is far beyond them.
+_MONTHS_MAX, _REST_MAX = 1_200, timedelta(days=36_525)
+_CLOCK = {"H": 3_600, "M": 60, "S": 1}
+
+
+def window_of(duration: str) -> ClaimWindow:
+    """Of an ISO 8601 duration that the contract has let through."""
+    date, _, clock = duration.partition("T")
+    amounts = {unit: int(amount) for amount, unit in _AMOUNT.findall(date)}
+    months = amounts.get("Y", 0) * 12 + amounts.get("M", 0)
+    seconds = (amounts.get("W", 0) * 7 + amounts.get("D", 0)) * 86_400
+    seconds += sum(int(amount) * _CLOCK[unit] for amount, unit in _AMOUNT.findall(clock))
+    limit = int(_REST_MAX.total_seconds())
+    return ClaimWindow(min(months, _MONTHS_MAX), timedelta(seconds=min(seconds, limit)))
 
 
 class RememberedProgramme:

@@ -17,7 +17,8 @@ from services.ingest.adapters.activities import ACTIVITIES_TOPIC
 from services.ingest.adapters.books import OUTCOMES_TOPIC, PURCHASES_TOPIC
 from services.ingest.application.ports import Submission
 from services.runtime.kafka.relay import StoredOutboxRow
-from services.runtime.ports import Message, Record
+from services.runtime.ports import Message, OutboxRow, Record
+from services.runtime.postgres.unit_of_work import UnitOfWork
 
 CHECKOUTS_TOPIC = "checkouts"
 SOURCE = "ingest"
@@ -25,11 +26,12 @@ SOURCE = "ingest"
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """Where the facts of a topic are; the query answers key, ref, recorded_at and body."""
+    """Where the facts of a topic are; `query` answers key, ref, recorded_at and body, `of_key` the refs of a key."""
 
     ce_type: str
     query: str
     known: str
+    of_key: str
 
     def ce_id(self, key: str, ref: str) -> str:
         return f"{key}/{ref}" if self.ce_type == OUTCOME_V1 else ref
@@ -42,21 +44,29 @@ _STORED: Mapping[str, _Stored] = MappingProxyType(
             "SELECT member_id::text, event_id::text, recorded_at, body FROM purchase"
             " WHERE (member_id, event_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))",
             "SELECT count(*) FROM purchase WHERE member_id = CAST(:key AS uuid) AND event_id = CAST(:ref AS uuid)",
+            # Of one batch all have the same instant: what comes back follows its sale.
+            "SELECT event_id::text FROM purchase WHERE member_id = CAST(:key AS uuid)"
+            " ORDER BY recorded_at, convert_from(body, 'UTF8')::jsonb ? 'original_id', event_id",
         ),
         OUTCOMES_TOPIC: _Stored(
             OUTCOME_V1,
             "SELECT event_id::text, outcome_seq::text, recorded_at, body FROM outcome"
             " WHERE (event_id, outcome_seq) IN (SELECT * FROM unnest($1::uuid[], $2::text[]::int[]))",
             "SELECT count(*) FROM outcome WHERE event_id = CAST(:key AS uuid) AND outcome_seq::text = :ref",
+            "SELECT outcome_seq::text FROM outcome WHERE event_id = CAST(:key AS uuid) ORDER BY outcome_seq",
         ),
         ACTIVITIES_TOPIC: _Stored(
             ACTIVITY_V1,
             "SELECT member_id::text, event_id::text, recorded_at, body FROM activity"
             " WHERE (member_id, event_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))",
             "",
+            "SELECT event_id::text FROM activity WHERE member_id = CAST(:key AS uuid) ORDER BY recorded_at, event_id",
         ),
     }
 )
+
+
+_LOCK_CHECKOUT = text("SELECT FROM checkout WHERE event_id = CAST(:key AS uuid) FOR UPDATE")
 
 
 class FactSource:
@@ -71,6 +81,13 @@ class FactSource:
             facts = await driver.fetch(_STORED[topic].query, [row.key for row in wanted], [row.ref for row in wanted])
             found |= {(topic, key, ref): _message(topic, key, ref, at, body) for key, ref, at, body in facts}
         return [found[row.topic, row.key, row.ref] for row in rows]
+
+    async def facts_of_key(self, uow: UnitOfWork, topic: str, key: str) -> list[OutboxRow]:
+        # Purchases and activities stand for themselves, in any order; outcomes of a checkout are numbered.
+        if topic == OUTCOMES_TOPIC:
+            await uow.connection.execute(_LOCK_CHECKOUT, {"key": key})
+        refs = await uow.connection.scalars(text(_STORED[topic].of_key), {"key": key})
+        return [OutboxRow(topic, key, ref) for ref in refs]
 
 
 class FactOwner:

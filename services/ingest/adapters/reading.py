@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from schemas.base import Contract, rfc3339
 from schemas.checkouts import Checkout, CheckoutName, Identity, unknown_fields
-from schemas.purchases import ActivityRequest
+from schemas.purchases import GIFT_ACTIVITY, GIFT_SOURCE, ActivityRequest
 from services.ingest.adapters.faults import TOO_MANY_LINES, faults_of
-from services.ingest.adapters.papers import ActivityPaper, CheckoutPaper, declared_only, seal_context
+from services.ingest.adapters.papers import ActivityPaper, CheckoutPaper, declared_only
 from services.ingest.application.activities import ActivitySubmission
-from services.ingest.application.ports import Paper, Submission
+from services.ingest.application.ports import Submission
 from services.ingest.application.refusals import Fault, TooLarge, Unreadable
 from services.ingest.domain.admission import Arrival, Kind
 from services.ingest.domain.identity import EventId, checkout_id, fingerprint
@@ -58,52 +58,24 @@ class Reader:
         try:
             checkout = _valid(Checkout, body, value)
             _refuse_future(checkout.occurred_at, now)
-            identity = self._identity(checkout.member)
+            identity = None if checkout.member is None else self.identity(checkout.member)
         except Unreadable as refusal:
             raise type(refusal)(refusal.faults, _readable_id(value)) from None
-        return self._submission(checkout, identity)
+        return submission_of(checkout, identity, self._seal, self._declared)
 
     def activity(self, body: bytes, source_of: Callable[[str | None], str], now: datetime) -> ActivitySubmission:
         """`source_of` answers the source to write for the one that the body names, None = it names none."""
         request = _valid(ActivityRequest, body, _json(body))
         _refuse_future(request.occurred_at, now)
-        identity = self._identity(request.member)
-        assert identity is not None
+        identity = self.identity(request.member)
         attributes = declared_only(request.attributes, self._declared)
-        paper = ActivityPaper(
-            source_of(request.source), request.activity, request.reference, request.occurred_at, attributes
-        )
+        source = source_of(request.source)
+        _refuse_gift(source, request.activity)
+        paper = ActivityPaper(source, request.activity, request.reference, request.occurred_at, attributes)
         return ActivitySubmission(paper.source, paper.activity, paper.reference, identity, paper.fingerprint, paper)
 
-    def reopen(self, event_id: EventId, sealed: bytes) -> Paper:
-        """A checkout that the door sealed itself."""
-        body = self._seal.open(sealed, seal_context(event_id))
-        checkout = Checkout.model_validate_json(body)
-        # Who it was for is known by now; the identity need not be read, by rules that may have changed, again.
-        return self._submission(checkout, None).paper
-
-    def _submission(self, checkout: Checkout, identity: bytes | None) -> Submission:
-        original_id = _original_id(checkout)
-        arrival = Arrival(
-            event_id=_id(checkout),
-            kind=Kind(checkout.kind),
-            fingerprint=fingerprint(checkout, original_id),
-            identity=identity,
-            original_id=original_id,
-            flags=checkout.flags,
-        )
-        return Submission(
-            arrival=arrival,
-            source=checkout.source,
-            terminal=f"{checkout.source}/{checkout.store}/{checkout.terminal}",
-            currency=checkout.currency,
-            occurred_at=checkout.occurred_at,
-            paper=CheckoutPaper(checkout, arrival, self._seal, self._declared),
-        )
-
-    def _identity(self, identity: Identity | None) -> bytes | None:
-        if identity is None:
-            return None
+    def identity(self, identity: Identity) -> bytes:
+        """The keyed digest of what names a member."""
         try:
             return self._digest(identity.kind, identity.value)
         except ValueError as error:
@@ -111,6 +83,34 @@ class Reader:
 
     def _digest_of(self, kind: str, value: str) -> bytes:
         return self._digests.digest(kind, normalise(kind, value, self._region))
+
+
+def submission_of(
+    checkout: Checkout,
+    identity: bytes | None,
+    seal: Seal,
+    declared: Collection[str],
+    *,
+    event_id: EventId | None = None,
+) -> Submission:
+    """`event_id` where the checkout stands under another one than its name gives."""
+    original_id = _original_id(checkout)
+    arrival = Arrival(
+        event_id=event_id or _id(checkout),
+        kind=Kind(checkout.kind),
+        fingerprint=fingerprint(checkout, original_id),
+        identity=identity,
+        original_id=original_id,
+        flags=checkout.flags,
+    )
+    return Submission(
+        arrival=arrival,
+        source=checkout.source,
+        terminal=f"{checkout.source}/{checkout.store}/{checkout.terminal}",
+        currency=checkout.currency,
+        occurred_at=checkout.occurred_at,
+        paper=CheckoutPaper(checkout, arrival, seal, declared),
+    )
 
 
 def _json(body: bytes) -> Any:
@@ -138,6 +138,17 @@ def _refuse_future(occurred_at: datetime, now: datetime) -> None:
         minutes = AHEAD_MAX // timedelta(minutes=1)
         detail = f"more than {minutes} minutes ahead of {rfc3339(now)}"
         raise Unreadable([Fault("/occurred_at", "occurred_in_future", detail)])
+
+
+def _refuse_gift(source: str, activity: str) -> None:
+    given = {"source": (source, GIFT_SOURCE), "activity": (activity, GIFT_ACTIVITY)}
+    faults = [
+        Fault(f"/{field}", "reserved", f"{name!r} stands for what campaigns give: name yours otherwise")
+        for field, (name, reserved) in given.items()
+        if name == reserved
+    ]
+    if faults:
+        raise Unreadable(faults)
 
 
 def _readable_id(value: Any) -> EventId | None:

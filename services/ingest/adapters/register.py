@@ -1,10 +1,11 @@
 """The door's tables of identities, inside one unit of work."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from services.ingest.adapters.books import COLUMNS, PLACE_IDENTITIES, entry_of
-from services.ingest.application.ports import Paper, Unclaimed
-from services.ingest.domain.identity import EventId, MemberId
+from services.ingest.application.ports import Kept, Reopen
+from services.ingest.domain.identity import MemberId
 from services.ingest.domain.ownership import Holding, MemberIdentities
 from services.runtime.postgres.unit_of_work import UnitOfWork
 
@@ -27,14 +28,15 @@ WHERE member.version < excluded.version
 OWNED_UNCLAIMED = """
 SELECT DISTINCT checkout.identity_digest FROM checkout
 JOIN identity ON identity.digest = checkout.identity_digest
-WHERE checkout.fate = 'unclaimed' AND identity.member_id IS NOT NULL LIMIT $1
+WHERE checkout.fate = 'unclaimed' AND identity.member_id IS NOT NULL
+    AND (checkout.waits_until IS NULL OR checkout.waits_until > $1)
+LIMIT $2
 """
 LOCK_UNCLAIMED = f"""
 SELECT {COLUMNS} FROM checkout WHERE fate = 'unclaimed' AND identity_digest = ANY($1::bytea[])
-ORDER BY event_id LIMIT $2 FOR UPDATE
+    AND (waits_until IS NULL OR waits_until > $2)
+ORDER BY event_id LIMIT $3 FOR UPDATE
 """
-
-Reopen = Callable[[EventId, bytes], Paper]
 
 
 class PostgresRegister:
@@ -72,11 +74,11 @@ class PostgresRegister:
             [each.status for each in states],
         )
 
-    async def owned_unclaimed(self, limit: int) -> Collection[bytes]:
+    async def owned_unclaimed(self, now: datetime, limit: int) -> Collection[bytes]:
         driver = await self._uow.driver()
-        return {row[0] for row in await driver.fetch(OWNED_UNCLAIMED, limit)}
+        return {row[0] for row in await driver.fetch(OWNED_UNCLAIMED, now, limit)}
 
-    async def lock_unclaimed(self, digests: Collection[bytes], limit: int) -> Sequence[Unclaimed]:
+    async def lock_unclaimed(self, digests: Collection[bytes], now: datetime, limit: int) -> Sequence[Kept]:
         driver = await self._uow.driver()
-        entries = [entry_of(row) for row in await driver.fetch(LOCK_UNCLAIMED, sorted(digests), limit)]
-        return [Unclaimed(entry, self._reopen(entry.event_id, entry.sealed or b"")) for entry in entries]
+        entries = [entry_of(row) for row in await driver.fetch(LOCK_UNCLAIMED, sorted(digests), now, limit)]
+        return [Kept(entry, self._reopen(entry)) for entry in entries]

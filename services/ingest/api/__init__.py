@@ -1,5 +1,7 @@
 """The door over HTTP."""
 
-from services.ingest.api.routes import REFUSALS, Door, build_router
+from services.ingest.api.batch import STREAMED
+from services.ingest.api.door import Door
+from services.ingest.api.routes import REFUSALS, build_router
 
-__all__ = ["REFUSALS", "Door", "build_router"]
+__all__ = ["REFUSALS", "STREAMED", "Door", "build_router"]

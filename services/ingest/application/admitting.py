@@ -13,6 +13,7 @@ from services.ingest.application.ports import (
     PurchaseRow,
     Returns,
     Submission,
+    Told,
 )
 from services.ingest.application.releasing import release
 from services.ingest.domain.admission import (
@@ -39,34 +40,38 @@ Groups = dict[EventId, list[Submission]]
 _BODY_KEPT = frozenset({Fate.UNCLAIMED, Fate.WAITING, Fate.REVIEW})
 
 
-async def admit(
-    books: Books, returns: Returns, submissions: Sequence[Submission], recorded_at: datetime
-) -> Counter[str]:
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When the door records something, and until when what begins to wait then will wait; None = for ever."""
+
+    recorded_at: datetime
+    waits_until: datetime | None = None
+
+
+async def admit(books: Books, returns: Returns, submissions: Sequence[Submission], moment: Moment) -> Counter[str]:
     """Decides the submissions, each id's in their order; answers how many met which decision."""
     # Identities before event ids, always: a registration locks them in the same order, so neither waits in a circle.
     owners = await books.share_owners(_identities(submissions))
     sales, backs = _groups(submissions)
     # Most ids are new: decide as if all were, and again for the few that turn out to be known.
-    settled = {each: _settle(Entry(each, None), group, owners, {}, recorded_at) for each, group in sales.items()}
+    settled = {each: _settle(Entry(each, None), group, owners, {}, moment) for each, group in sales.items()}
     entries = {each: it.entry for each, it in settled.items()}
     # A return and its sale must meet whichever comes first, so the sale's id is taken hold of as well.
     entries |= {each: Entry(each, None) for each in _originals(submissions).union(backs) if each not in sales}
     fresh = await books.take(list(entries.values()))
     known = await books.lock(entries.keys() - fresh)
-    redone = {
-        each: _settle(entry, sales[each], owners, {}, recorded_at) for each, entry in known.items() if each in sales
-    }
+    redone = {each: _settle(entry, sales[each], owners, {}, moment) for each, entry in known.items() if each in sales}
     settled |= redone
     standings = {each: entry.standing for each, entry in known.items()}
     standings |= {each: it.entry.standing for each, it in settled.items()}
     for each, group in backs.items():
-        settled[each] = _settle(known.get(each, Entry(each, None)), group, owners, standings, recorded_at)
+        settled[each] = _settle(known.get(each, Entry(each, None)), group, owners, standings, moment)
         standings[each] = settled[each].entry.standing
     await books.save([settled[each].entry for each in (*redone, *backs)])
     met = await _file(books, settled.values())
     # Nothing can wait for an id that nobody had heard of.
     accepted = _newly_accepted({each: it for each, it in settled.items() if each in known}, known)
-    met["released"] += await release(books, returns, accepted, recorded_at)
+    met["released"] += await release(books, returns, accepted, moment.recorded_at)
     return +met
 
 
@@ -102,22 +107,22 @@ def _newly_accepted(settled: Mapping[EventId, _Settled], known: Mapping[EventId,
 
 
 def _settle(
-    entry: Entry, group: Sequence[Submission], owners: Owners, originals: Standings, recorded_at: datetime
+    entry: Entry, group: Sequence[Submission], owners: Owners, originals: Standings, moment: Moment
 ) -> _Settled:
     settled = _Settled(entry)
     for submission in group:
         identity, original_id = submission.arrival.identity, submission.arrival.original_id
         owner = None if identity is None else owners.get(identity)
         original = None if original_id is None else originals.get(original_id)
-        decision = decide(settled.entry.standing, submission.arrival, owner, original)
+        decision = decide(settled.entry.standing, submission.arrival, owner, original, moment.recorded_at)
         settled.met.append(type(decision).__name__.lower())
-        _apply(settled, submission, decision, recorded_at)
+        _apply(settled, submission, decision, moment)
     return settled
 
 
-def _apply(settled: _Settled, submission: Submission, decision: Decision, recorded_at: datetime) -> None:
-    entry = settled.entry
-    standing = remember(entry.standing, submission.arrival, decision)
+def _apply(settled: _Settled, submission: Submission, decision: Decision, moment: Moment) -> None:
+    entry, recorded_at = settled.entry, moment.recorded_at
+    standing = remember(entry.standing, submission.arrival, decision, moment.waits_until)
     settled.entry = replace(entry, standing=standing)
     match decision:
         case Duplicate():
@@ -153,8 +158,11 @@ def _opened(entry: Entry, submission: Submission, recorded_at: datetime, sealed:
 def _tell(settled: _Settled, submission: Submission, fate: Fate, reason: Reason | None, recorded_at: datetime) -> bytes:
     event_id, standing, sealed = settled.entry.event_id, settled.entry.standing, submission.paper.sealed()
     assert standing is not None
-    body = submission.paper.as_outcome(standing.outcomes, fate, reason, recorded_at, sealed)
-    settled.outcomes.append(OutcomeRow(event_id, standing.outcomes, recorded_at, body))
+    waits_until = standing.waits_until if fate is standing.fate else None
+    told = Told(standing.outcomes, fate, reason, recorded_at, waits_until)
+    settled.outcomes.append(
+        OutcomeRow(event_id, standing.outcomes, recorded_at, submission.paper.as_outcome(told, sealed))
+    )
     return sealed
 
 

@@ -1,12 +1,12 @@
 """A sale and its card's registration meet, whichever comes first."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
-from services.ingest.application.ports import Books, Entry, PurchaseRow, Register, Returns, Unclaimed
-from services.ingest.application.releasing import release, release_matched
-from services.ingest.domain.admission import Claimed, ClaimedBy, claimed
+from services.ingest.application.ports import Books, Kept, Register, Returns
+from services.ingest.application.receipts import hand_over
+from services.ingest.application.releasing import release_matched
+from services.ingest.domain.admission import Claimed, ClaimedBy
 from services.ingest.domain.identity import MemberId
 from services.ingest.domain.ownership import MemberIdentities, moved, newest
 
@@ -31,7 +31,7 @@ async def register(
 
 async def rematch(books: Books, register: Register, returns: Returns, now: datetime) -> int:
     """The backstop: unclaimed sales whose identity has a member all the same, returns whose original is accepted."""
-    owners = await books.share_owners(await register.owned_unclaimed(CLAIMS_MAX))
+    owners = await books.share_owners(await register.owned_unclaimed(now, CLAIMS_MAX))
     claimed = await _claim(books, register, returns, dict(owners), now)
     return claimed + await release_matched(books, returns, now)
 
@@ -39,19 +39,12 @@ async def rematch(books: Books, register: Register, returns: Returns, now: datet
 async def _claim(
     books: Books, register: Register, returns: Returns, owners: dict[bytes, MemberId], now: datetime
 ) -> int:
-    waiting = await register.lock_unclaimed(owners.keys(), CLAIMS_MAX) if owners else ()
-    sales = [_claimed(sale, owners, now) for sale in waiting]
-    await books.save([entry for entry, _ in sales])
-    await books.add_purchases([purchase for _, purchase in sales])
-    await release(books, returns, {purchase.event_id: purchase.member_id for _, purchase in sales}, now)
-    return len(sales)
+    waiting = await register.lock_unclaimed(owners.keys(), now, CLAIMS_MAX) if owners else ()
+    await hand_over(books, returns, [(sale, _by_registration(sale, owners)) for sale in waiting], now)
+    return len(waiting)
 
 
-def _claimed(sale: Unclaimed, owners: dict[bytes, MemberId], now: datetime) -> tuple[Entry, PurchaseRow]:
-    standing, event_id = sale.entry.standing, sale.entry.event_id
-    assert standing is not None, "a placeholder is not claimed"
-    assert standing.identity is not None, "an unclaimed sale is found by its identity"
-    member_id = owners[standing.identity]
-    after = claimed(standing, Claimed(standing.identity, member_id, ClaimedBy.REGISTRATION))
-    body = sale.paper.as_purchase(member_id, ClaimedBy.REGISTRATION, now)
-    return replace(sale.entry, standing=after, sealed=None), PurchaseRow(event_id, member_id, now, body)
+def _by_registration(sale: Kept, owners: dict[bytes, MemberId]) -> Claimed:
+    identity = sale.standing.identity
+    assert identity is not None, "an unclaimed sale is found by its identity"
+    return Claimed(identity, owners[identity], ClaimedBy.REGISTRATION)

@@ -1,6 +1,6 @@
 """What the door needs from outside: its books, and papers that know how they are written."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,6 +8,17 @@ from typing import Protocol
 from services.ingest.domain.admission import Arrival, ClaimedBy, Fate, Reason, Standing
 from services.ingest.domain.identity import EventId, MemberId
 from services.ingest.domain.ownership import Holding, MemberIdentities
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an outcome says beside the checkout itself."""
+
+    outcome_seq: int
+    fate: Fate
+    reason: Reason | None
+    recorded_at: datetime
+    waits_until: datetime | None = None
 
 
 class Paper(Protocol):
@@ -25,9 +36,7 @@ class Paper(Protocol):
         """The canonical `purchases` value: nothing in it names the person."""
         ...
 
-    def as_outcome(
-        self, outcome_seq: int, fate: Fate, reason: Reason | None, recorded_at: datetime, sealed: bytes
-    ) -> bytes:
+    def as_outcome(self, told: Told, sealed: bytes) -> bytes:
         """The canonical `outcomes` value; `sealed` is the body that travels with it."""
         ...
 
@@ -85,19 +94,20 @@ class ConflictRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Unclaimed:
-    """A sale that waits for its identity to become a member's."""
+class Kept:
+    """What waits, with its paper opened again: a sale for its member, a return or a void for its original."""
 
     entry: Entry
     paper: Paper
 
+    @property
+    def standing(self) -> Standing:
+        assert self.entry.standing is not None, "a placeholder does not wait"
+        return self.entry.standing
 
-@dataclass(frozen=True, slots=True)
-class WaitingReturn:
-    """A return or a void that waits for its original to become a purchase."""
 
-    entry: Entry
-    paper: Paper
+Reopen = Callable[[Entry], Paper]
+"""Reads what the door sealed itself, as the paper of the id that it stands under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,24 +153,36 @@ class Register(Protocol):
 
     async def save(self, states: Sequence[MemberIdentities], holdings: Collection[Holding]) -> None: ...
 
-    async def owned_unclaimed(self, limit: int) -> Collection[bytes]:
+    async def owned_unclaimed(self, now: datetime, limit: int) -> Collection[bytes]:
         """Identities that have a member and, all the same, an unclaimed sale; unlocked, so look again."""
         ...
 
-    async def lock_unclaimed(self, digests: Collection[bytes], limit: int) -> Sequence[Unclaimed]: ...
+    async def lock_unclaimed(self, digests: Collection[bytes], now: datetime, limit: int) -> Sequence[Kept]:
+        """Those whose time has not passed."""
+        ...
 
 
 class Returns(Protocol):
     """What waits for another checkout, inside one transaction. Its event ids are locked last of all."""
 
-    async def lock_waiting(self, originals: Collection[EventId]) -> Sequence[WaitingReturn]: ...
+    async def lock_waiting(self, originals: Collection[EventId], now: datetime) -> Sequence[Kept]:
+        """Those whose time has not passed."""
+        ...
 
-    async def matched(self, limit: int) -> Mapping[EventId, MemberId]:
+    async def matched(self, now: datetime, limit: int) -> Mapping[EventId, MemberId]:
         """Accepted originals that something waits for all the same, with their members; unlocked, so look again."""
         ...
 
-    async def lock_overdue(self, recorded_before: datetime, limit: int) -> Sequence[WaitingReturn]:
-        """What has waited since before then, the longest first."""
+
+class Overdue(Protocol):
+    """What has waited in vain, inside one transaction; what somebody else is at work on is left out."""
+
+    async def lock_overdue(self, fate: Fate, now: datetime, limit: int) -> Sequence[Kept]:
+        """Of this fate, what should no longer wait, the longest first."""
+        ...
+
+    async def lock_stranded(self, limit: int) -> Sequence[Kept]:
+        """Returns and voids that wait for a sale that has lapsed."""
         ...
 
 
@@ -184,9 +206,15 @@ class Archive(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConflictStatus:
+    """`verdict` None = open: a person is still to decide."""
+
+    fingerprint: bytes
     reason: str
     recorded_at: datetime
     times: int
+    verdict: str | None = None
+    decided_at: datetime | None = None
+    accepted_as: EventId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,3 +228,4 @@ class CheckoutStatus:
     member_id: MemberId | None
     duplicates: int
     conflicts: Sequence[ConflictStatus]
+    waits_until: datetime | None = None

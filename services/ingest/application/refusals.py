@@ -28,6 +28,10 @@ class TooLarge(Unreadable):
     """Above a limit in lines or bytes."""
 
 
+class CheckoutUnknown(Exception):
+    """No checkout has this id, or none that the asker may know of."""
+
+
 class MemberUnknown(Exception):
     """Nobody has the identity given."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
@@ -31,6 +32,8 @@ class Reason(StrEnum):
     RETURN_WAITS = "return_waits"
     WAITED_TOO_LONG = "waited_too_long"
     ORIGINAL_MISSING = "original_missing"
+    ORIGINAL_LAPSED = "original_lapsed"
+    NOT_CLAIMED = "not_claimed"
     TRAINING = "training"
     SUSPENDED = "suspended"
     CANCELLED = "cancelled"
@@ -43,9 +46,11 @@ class ClaimedBy(StrEnum):
     TILL = "till"
     REGISTRATION = "registration"
     CLAIM = "claim"
+    RECEIPT = "receipt"
 
 
 IGNORED_FLAGS = (Reason.TRAINING, Reason.SUSPENDED, Reason.CANCELLED)
+_WAITS = frozenset({Fate.UNCLAIMED, Fate.WAITING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the door remembers of an id; `outcomes` counts what it has published about it."""
+    """What the door remembers of an id; `outcomes` counts what it has published about it.
+
+    `waits_until` is the first instant at which what is unclaimed, or waits for its original, no longer does.
+    """
 
     fate: Fate
     reason: Reason | None
@@ -72,6 +80,11 @@ class Standing:
     original_id: EventId | None = None
     duplicates: int = 0
     outcomes: int = 0
+    waits_until: datetime | None = None
+
+    def waits_at(self, now: datetime) -> bool:
+        """Its time decides, whether or not the job that ends its waiting has come by."""
+        return self.fate in _WAITS and (self.waits_until is None or now < self.waits_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +142,7 @@ Decision = Accepted | Unclaimed | Waiting | Review | Ignored | Duplicate | Confl
 
 
 def decide(
-    seen: Standing | None, arrival: Arrival, owner: MemberId | None, original: Standing | None = None
+    seen: Standing | None, arrival: Arrival, owner: MemberId | None, original: Standing | None, now: datetime
 ) -> Decision:
     """`owner` is the member who has the arrival's identity now, None where nobody has it.
 
@@ -145,18 +158,21 @@ def decide(
     if seen.fingerprint != arrival.fingerprint:
         return Conflict(Reason.OTHER_CONTENT)
     if arrival.kind is not Kind.SALE:
-        return _again_back(seen, original)
-    return _again(seen, arrival, owner)
+        return _again_back(seen, original, now)
+    return _again(seen, arrival, owner, now)
 
 
-def remember(seen: Standing | None, arrival: Arrival, decision: Decision) -> Standing:
+def remember(
+    seen: Standing | None, arrival: Arrival, decision: Decision, waits_until: datetime | None = None
+) -> Standing:
+    """`waits_until` is for what begins to wait now."""
     match decision:
         case Accepted(member_id):
             return _taken(seen, arrival, Fate.ACCEPTED, None, member_id)
         case Unclaimed(reason):
-            return _told(_taken(seen, arrival, Fate.UNCLAIMED, reason))
+            return _told(replace(_taken(seen, arrival, Fate.UNCLAIMED, reason), waits_until=waits_until))
         case Waiting(reason):
-            return _told(_taken(seen, arrival, Fate.WAITING, reason))
+            return _told(replace(_taken(seen, arrival, Fate.WAITING, reason), waits_until=waits_until))
         case Review(reason):
             return _told(_taken(seen, arrival, Fate.REVIEW, reason))
         case Ignored(reason):
@@ -181,18 +197,24 @@ def claimed(seen: Standing, claim: Claimed) -> Standing:
     assert seen.fate is Fate.UNCLAIMED, "a sale is claimed once"
     if claim.member_id is None:
         return _told(replace(seen, identity=claim.identity, reason=Reason.UNKNOWN_IDENTITY))
-    return replace(seen, fate=Fate.ACCEPTED, reason=None, identity=claim.identity, member_id=claim.member_id)
+    return _accepted(replace(seen, identity=claim.identity), claim.member_id)
 
 
 def released(seen: Standing, member_id: MemberId) -> Standing:
     assert seen.fate is Fate.WAITING, "a return is released once"
-    return replace(seen, fate=Fate.ACCEPTED, reason=None, member_id=member_id)
+    return _accepted(seen, member_id)
 
 
-def given_up(seen: Standing) -> Standing:
-    """A return whose original did not come in time: a person looks at it."""
-    assert seen.fate is Fate.WAITING, "only what waits can have waited too long"
-    return _told(replace(seen, fate=Fate.REVIEW, reason=Reason.WAITED_TOO_LONG))
+def lapsed(seen: Standing) -> Standing:
+    """A sale that nobody claimed in time earns no more; it keeps its id and the instant."""
+    assert seen.fate is Fate.UNCLAIMED, "only what is unclaimed can lapse"
+    return _told(replace(seen, fate=Fate.LAPSED, reason=Reason.NOT_CLAIMED))
+
+
+def given_up(seen: Standing, reason: Reason) -> Standing:
+    """A return whose original did not become a purchase in time: a person looks at it."""
+    assert seen.fate is Fate.WAITING, "only what waits can be given up"
+    return _told(replace(seen, fate=Fate.REVIEW, reason=reason, waits_until=None))
 
 
 def _ignored(arrival: Arrival) -> Ignored | None:
@@ -212,19 +234,22 @@ def _first(arrival: Arrival, owner: MemberId | None) -> Decision:
 def _first_back(arrival: Arrival, original: Standing | None) -> Decision:
     if arrival.original_id is None:
         return Review(Reason.ORIGINAL_MISSING)
+    if original is not None and original.fate is Fate.LAPSED:
+        return Review(Reason.ORIGINAL_LAPSED)
     if original is None or original.member_id is None:
         return Waiting(Reason.RETURN_WAITS)
     return Accepted(original.member_id)
 
 
-def _again_back(seen: Standing, original: Standing | None) -> Decision:
-    if seen.fate is Fate.WAITING and original is not None and original.member_id is not None:
+def _again_back(seen: Standing, original: Standing | None, now: datetime) -> Decision:
+    if seen.waits_at(now) and original is not None and original.member_id is not None:
         return Released(original.member_id)
     return Duplicate()
 
 
-def _again(seen: Standing, arrival: Arrival, owner: MemberId | None) -> Decision:
-    if arrival.identity is None:
+def _again(seen: Standing, arrival: Arrival, owner: MemberId | None, now: datetime) -> Decision:
+    # What has lapsed stays so, whoever is named with it now.
+    if arrival.identity is None or (seen.member_id is None and not seen.waits_at(now)):
         return Duplicate()
     if seen.fate is Fate.UNCLAIMED:
         return _claim(seen, arrival.identity, owner)
@@ -255,6 +280,10 @@ def _taken(
         duplicates=0 if seen is None else seen.duplicates,
         outcomes=0 if seen is None else seen.outcomes,
     )
+
+
+def _accepted(seen: Standing, member_id: MemberId) -> Standing:
+    return replace(seen, fate=Fate.ACCEPTED, reason=None, member_id=member_id, waits_until=None)
 
 
 def _passed_by(seen: Standing | None, arrival: Arrival, reason: Reason) -> Standing:

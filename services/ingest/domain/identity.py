@@ -79,6 +79,11 @@ def checkout_id(*, source: str, store: str, business_day: date, terminal: str, s
     return _id_of(source, store, business_day.isoformat(), terminal, str(sequence), kind)
 
 
+def second_id(event_id: EventId, fingerprint: bytes) -> EventId:
+    """Of another checkout under an id that was taken, once a person has let it in: the same whenever it is decided."""
+    return _id_of("second", event_id.hex, fingerprint.hex())
+
+
 def activity_id(*, source: str, member_id: MemberId, activity: str, reference: str) -> EventId:
     return _id_of(source, str(member_id), activity, reference)
 

@@ -10,7 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.ledger.adapters.canonical import decode, decode_state
 from services.ledger.adapters.statuses import status_of
 from services.ledger.application.inquiry import StoredFact
-from services.ledger.domain.facts import Fact, PointsCorrected, ReturnRecorded, ReturnVoided
+from services.ledger.domain.facts import (
+    Fact,
+    PointsCorrected,
+    PointsRestored,
+    PointsSpentAgain,
+    ReturnRecorded,
+    ReturnVoided,
+)
 from services.ledger.domain.ids import EventId, MemberId
 from services.ledger.domain.state import AccountState
 
@@ -58,6 +65,10 @@ def _speaks_of(fact: Fact, event_id: EventId) -> bool:
             return event_id in (fact.original_id, fact.return_id)
         case ReturnRecorded() | PointsCorrected():
             return event_id == fact.original_id
+        case PointsSpentAgain():
+            return event_id in (fact.original_id, fact.redemption_id, fact.return_id)
+        case PointsRestored():
+            return event_id in (fact.original_id, fact.redemption_id)
         case _:
             return False
 

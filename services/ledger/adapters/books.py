@@ -1,13 +1,17 @@
 """The books in PostgreSQL: append-only entries, one cached account per member, and when each account is due."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+
+from asyncpg.exceptions import InsufficientPrivilegeError
 
 from services.ledger.adapters.canonical import decode_state, encode_state, fingerprint_of
 from services.ledger.adapters.earlier import earlier_facts
 from services.ledger.application.recording import NO_FINGERPRINT, Account, Entry, Request
 from services.ledger.domain.facts import Fact
 from services.ledger.domain.ids import EventId, MemberId
+from services.runtime.errors import NotReady
 from services.runtime.ports import OutboxRow
 from services.runtime.postgres.unit_of_work import UnitOfWork
 
@@ -28,6 +32,7 @@ FROM unnest($1::uuid[], $2::uuid[]) AS cause (member_id, event_id)
 JOIN entry e ON e.member_id = cause.member_id AND e.event_id = cause.event_id
 ORDER BY e.member_id, e.event_id, e.part
 """
+ACCOUNT_COLUMNS = ("member_id", "member_seq", "chain_head", "state", "due_at")
 SAVE_ACCOUNTS = """
 UPDATE account a
 SET member_seq = new.member_seq, chain_head = new.chain_head, state = new.state, due_at = new.due_at
@@ -53,8 +58,9 @@ class PostgresBooks:
         """Accounts by member, locked, made where there are none."""
         ids = sorted(set(members))
         connection = await self._uow.driver()
-        await connection.execute(INSERT_MISSING, ids)
-        rows = await connection.fetch(LOCK_ACCOUNTS, ids)
+        with closed_means_not_ready():
+            await connection.execute(INSERT_MISSING, ids)
+            rows = await connection.fetch(LOCK_ACCOUNTS, ids)
         return {MemberId(member): account_of(member, head, state, due) for member, _, head, state, due in rows}
 
     async def recorded(self, causes: Sequence[tuple[MemberId, EventId]]) -> dict[tuple[MemberId, EventId], str]:
@@ -74,8 +80,31 @@ class PostgresBooks:
     async def append(self, entries: Sequence[Entry], accounts: Sequence[Account]) -> None:
         """Writes the facts, the accounts after them and one outbox row per fact."""
         await self.insert_entries(entries)
-        await self._save_accounts(accounts)
+        await self.save_accounts(accounts)
         await self._uow.add_outbox(OutboxRow(POINTS_TOPIC, entry.member_id, str(entry.member_seq)) for entry in entries)
+
+    async def save_accounts(self, accounts: Sequence[Account]) -> None:
+        """Accounts that have a row, and their due dates where `saved_due_at` says that the books hold another."""
+        connection = await self._uow.driver()
+        await connection.execute(
+            SAVE_ACCOUNTS,
+            [account.state.member_id for account in accounts],
+            [account.state.member_seq for account in accounts],
+            [account.chain_head for account in accounts],
+            [encode_state(account.state) for account in accounts],
+            [account.due_at for account in accounts],
+        )
+        await self._save_due(accounts)
+
+    async def insert_accounts(self, accounts: Sequence[Account]) -> None:
+        """Accounts that have no row yet, in bulk, with their due dates."""
+        connection = await self._uow.driver()
+        records = [
+            (each.state.member_id, each.state.member_seq, each.chain_head, encode_state(each.state), each.due_at)
+            for each in accounts
+        ]
+        await connection.copy_records_to_table("account", columns=ACCOUNT_COLUMNS, records=records)
+        await self._save_due(accounts)
 
     async def insert_entries(self, entries: Sequence[Entry]) -> None:
         connection = await self._uow.driver()
@@ -86,16 +115,8 @@ class PostgresBooks:
         connection = await self._uow.driver()
         return [MemberId(row[0]) for row in await connection.fetch(DUE_MEMBERS, now, limit)]
 
-    async def _save_accounts(self, accounts: Sequence[Account]) -> None:
+    async def _save_due(self, accounts: Sequence[Account]) -> None:
         connection = await self._uow.driver()
-        await connection.execute(
-            SAVE_ACCOUNTS,
-            [account.state.member_id for account in accounts],
-            [account.state.member_seq for account in accounts],
-            [account.chain_head for account in accounts],
-            [encode_state(account.state) for account in accounts],
-            [account.due_at for account in accounts],
-        )
         moved = [account for account in accounts if account.due_at != account.saved_due_at]
         later = [account for account in moved if account.due_at is not None]
         if later:
@@ -104,6 +125,15 @@ class PostgresBooks:
             )
         if len(later) < len(moved):
             await connection.execute(DROP_DUE, [a.state.member_id for a in moved if a.due_at is None])
+
+
+@contextmanager
+def closed_means_not_ready() -> Iterator[None]:
+    """A process that was at work before its books were lost waits, as one does that starts now."""
+    try:
+        yield
+    except InsufficientPrivilegeError:
+        raise NotReady("the books are closed while they are rebuilt") from None
 
 
 def account_of(member: str, head: bytes | None, state: bytes | None, due_at: datetime | None) -> Account:

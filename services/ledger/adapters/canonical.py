@@ -17,7 +17,16 @@ from services.ledger.adapters.canonical_returns import (
     return_fields,
     void_fields,
 )
-from services.ledger.adapters.canonical_spending import cancelled, cancelled_fields, redeemed, redeemed_fields
+from services.ledger.adapters.canonical_spending import (
+    cancelled,
+    cancelled_fields,
+    redeemed,
+    redeemed_fields,
+    restored,
+    restored_fields,
+    spent_again,
+    spent_again_fields,
+)
 from services.ledger.adapters.canonical_state import decode_state, encode_books, encode_state
 from services.ledger.domain.evidence import Award, CapUse, CarryChange
 from services.ledger.domain.facts import (
@@ -30,6 +39,8 @@ from services.ledger.domain.facts import (
     PointsCorrected,
     PointsExpired,
     PointsRedeemed,
+    PointsRestored,
+    PointsSpentAgain,
     PurchaseRecorded,
     RedemptionCancelled,
     ReturnRecorded,
@@ -228,6 +239,8 @@ _FIELDS: Mapping[type[Fact], Callable[[Any], Json]] = {
     MemberStatusApplied: _status_fields,
     PointsRedeemed: redeemed_fields,
     RedemptionCancelled: cancelled_fields,
+    PointsRestored: restored_fields,
+    PointsSpentAgain: spent_again_fields,
 }
 _READERS: Mapping[str, Callable[[Json, Cause, tuple[Move, ...]], Fact]] = {
     ReturnRecorded.TYPE: read_return,
@@ -247,4 +260,6 @@ _READERS: Mapping[str, Callable[[Json, Cause, tuple[Move, ...]], Fact]] = {
     ),
     PointsRedeemed.TYPE: redeemed,
     RedemptionCancelled.TYPE: cancelled,
+    PointsRestored.TYPE: restored,
+    PointsSpentAgain.TYPE: spent_again,
 }

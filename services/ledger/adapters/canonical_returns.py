@@ -71,6 +71,14 @@ def read_correction(document: Json, cause: Cause, moves: tuple[Move, ...]) -> Po
     return PointsCorrected(cause, moves, EventId(document["original_id"]), version, tier, changes)
 
 
+def waived_fields(waived: Sequence[Waived]) -> list[Json]:
+    return [{"points": each.points, "unit": each.unit} for each in waived]
+
+
+def read_waived(document: Json) -> tuple[Waived, ...]:
+    return tuple(Waived(each["unit"], each["points"]) for each in document["waived"])
+
+
 def _checkout_fields(fact: ReturnRecorded | ReturnVoided) -> Json:
     return {
         "brought_back": [
@@ -89,7 +97,7 @@ def _checkout_fields(fact: ReturnRecorded | ReturnVoided) -> Json:
         "store": fact.store,
         "terminal": fact.terminal,
         "tier": fact.tier,
-        "waived": [{"points": waived.points, "unit": waived.unit} for waived in fact.waived],
+        "waived": waived_fields(fact.waived),
     }
 
 
@@ -120,7 +128,7 @@ def _read_checkout(document: Json) -> dict[str, Any]:
             BroughtBack(back["line"], back["quantity"], back["net"], back["tax"]) for back in document["brought_back"]
         ),
         "changes": _read_changes(document),
-        "waived": tuple(Waived(waived["unit"], waived["points"]) for waived in document["waived"]),
+        "waived": read_waived(document),
     }
 
 

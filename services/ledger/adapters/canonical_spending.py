@@ -1,7 +1,16 @@
-"""The canonical fields of redemptions and their cancellations."""
+"""The canonical fields of redemptions, and of what they give back and spend again."""
 
 from services.ledger.adapters.canonical_json import Json
-from services.ledger.domain.facts import Allotment, Cause, CommandKey, PointsRedeemed, RedemptionCancelled
+from services.ledger.adapters.canonical_returns import read_waived, waived_fields
+from services.ledger.domain.facts import (
+    Allotment,
+    Cause,
+    CommandKey,
+    PointsRedeemed,
+    PointsRestored,
+    PointsSpentAgain,
+    RedemptionCancelled,
+)
 from services.ledger.domain.ids import EventId
 from services.ledger.domain.moves import Move
 
@@ -63,6 +72,46 @@ def cancelled(document: Json, cause: Cause, moves: tuple[Move, ...]) -> Redempti
         frees_stock=document["frees_stock"],
         frees_allowance=document["frees_allowance"],
         command=_command(document["command"]),
+    )
+
+
+def restored_fields(fact: PointsRestored) -> Json:
+    return {
+        "given_back": dict(fact.given_back),
+        "original_id": fact.original_id,
+        "redemption_id": fact.redemption_id,
+    }
+
+
+def restored(document: Json, cause: Cause, moves: tuple[Move, ...]) -> PointsRestored:
+    return PointsRestored(
+        cause=cause,
+        moves=moves,
+        redemption_id=EventId(document["redemption_id"]),
+        original_id=EventId(document["original_id"]),
+        given_back=tuple(sorted(document["given_back"].items())),
+    )
+
+
+def spent_again_fields(fact: PointsSpentAgain) -> Json:
+    return {
+        "original_id": fact.original_id,
+        "redemption_id": fact.redemption_id,
+        "return_id": fact.return_id,
+        "spent": dict(fact.spent),
+        "waived": waived_fields(fact.waived),
+    }
+
+
+def spent_again(document: Json, cause: Cause, moves: tuple[Move, ...]) -> PointsSpentAgain:
+    return PointsSpentAgain(
+        cause=cause,
+        moves=moves,
+        redemption_id=EventId(document["redemption_id"]),
+        original_id=EventId(document["original_id"]),
+        return_id=EventId(document["return_id"]),
+        spent=tuple(sorted(document["spent"].items())),
+        waived=read_waived(document),
     )
 
 

@@ -65,6 +65,7 @@ def compile_rules(document: published.ProgrammeDocument, starts_at: datetime) ->
         rules=tuple(_rule(rule) for rule in document.earning.rules),
         excluded_categories=document.earning.exclude.categories,
         tax_counts=document.earning.tax_counts,
+        gifts={campaign.id: _gift(campaign.id, campaign.gift) for campaign in document.campaigns if campaign.gift},
         rewards={reward.id: _reward(reward) for reward in document.rewards},
     )
 
@@ -75,6 +76,7 @@ def _unit(unit_id: str, unit: published.Unit) -> Unit:
         validity=_validity(unit.expires),
         qualifying=unit.kind == "qualifying",
         on_clawback=unit.on_clawback,
+        restored_for=parse_duration(unit.restored_points.at_least) if unit.restored_points else None,
     )
 
 
@@ -93,6 +95,10 @@ def _rule(rule: published.Rule) -> Rule:
         expires=_validity(rule.expires) if rule.expires else None,
         best_of=rule.stack.best_of if isinstance(rule.stack, published.BestOf) else None,
     )
+
+
+def _gift(campaign: str, gift: published.Gift) -> Rule:
+    return Rule(id=f"{published.GIFT_RULE}{campaign}", earn=Earn(unit=gift.unit, points=Fraction(gift.points)))
 
 
 def _earn(earn: published.Earn) -> Earn:

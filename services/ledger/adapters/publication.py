@@ -10,7 +10,9 @@ from schemas.envelope import numbered_headers
 from schemas.points import points_type
 from services.ledger.adapters.books import POINTS_TOPIC
 from services.runtime.kafka.relay import StoredOutboxRow
-from services.runtime.ports import Message, Record
+from services.runtime.ports import Message, OutboxRow, Record
+from services.runtime.postgres.migrate import role_of
+from services.runtime.postgres.unit_of_work import UnitOfWork
 
 ENTRIES = """
 SELECT e.type, e.occurred_at, e.fact, e.hash
@@ -19,8 +21,11 @@ JOIN entry e ON e.member_id = row.member_id AND e.member_seq = row.member_seq
 ORDER BY row.position
 """
 HASH_OF = text("SELECT hash FROM entry WHERE member_id = CAST(:member_id AS uuid) AND member_seq = :member_seq")
+LOCK_ACCOUNT = text("SELECT FROM account WHERE member_id = CAST(:member_id AS uuid) FOR UPDATE")
+NUMBERS = text("SELECT member_seq FROM entry WHERE member_id = CAST(:member_id AS uuid) ORDER BY member_seq")
+BOOKS_OPEN = text("SELECT has_table_privilege(:role, 'account', 'UPDATE')")
 SOURCE = "ledger"
-REMEDY = "loyalty rebuild ledger --from topic names the first fact that is missing; restore the newest backup of it"
+REMEDY = "loyalty rebuild ledger --from topic"
 
 
 class EntrySource:
@@ -36,16 +41,28 @@ class EntrySource:
             for row, entry in zip(rows, found, strict=True)
         ]
 
+    async def facts_of_key(self, uow: UnitOfWork, topic: str, key: str) -> list[OutboxRow]:
+        await uow.connection.execute(LOCK_ACCOUNT, {"member_id": key})
+        numbers = await uow.connection.scalars(NUMBERS, {"member_id": key})
+        return [OutboxRow(topic, key, str(number)) for number in numbers]
+
+
+async def books_are_open(connection: AsyncConnection) -> bool:
+    """False from the first step of a rebuild to its last: the service's role may not write accounts meanwhile."""
+    return bool(await connection.scalar(BOOKS_OPEN, {"role": role_of(SOURCE)}))
+
 
 class PointsOwner:
-    """The guard's question: is the last fact on `points` in these books?"""
+    """The guard's question: is the last fact on `points` in these books, and are they whole?"""
 
     topics = (POINTS_TOPIC,)
 
     async def knows(self, connection: AsyncConnection, record: Record[bytes | None]) -> bool:
         asked = {"member_id": record.key, "member_seq": int(record.headers["member_seq"])}
         known = (await connection.execute(HASH_OF, asked)).scalar_one_or_none()
-        return known is not None and bytes(known).hex() == record.headers["hash"]
+        if known is None or bytes(known).hex() != record.headers["hash"]:
+            return False
+        return await books_are_open(connection)
 
     def remedy(self, topic: str) -> str:
         return REMEDY

@@ -1,15 +1,22 @@
 """Where replay reads: the live books in one snapshot, the topic `points`, and the entries themselves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.ledger.adapters import canonical
 from services.ledger.adapters.books import POINTS_TOPIC
+from services.ledger.adapters.streams import (
+    FETCH_ROWS,
+    Progress,
+    StoredEntry,
+    entry_count,
+    no_progress,
+    stored_entries,
+)
 from services.ledger.application.replay import Comparison, Fingerprint, MemberFold, compare, fingerprint_of
 from services.ledger.domain.ids import MemberId
 from services.runtime.kafka.reader import begin_offsets, end_offsets, read_topic
@@ -20,32 +27,13 @@ from services.runtime.postgres.unit_of_work import Database
 HEADS = text("SELECT member_id::text, member_seq, chain_head, state FROM account WHERE member_seq > 0")
 OUTBOX_HIGH = text("SELECT coalesce(max(id), 0) FROM outbox")
 OUTBOX_LOW = text("SELECT min(id) FROM outbox")
-ENTRIES = text("SELECT member_id::text, member_seq, fact, hash FROM entry ORDER BY member_id, member_seq")
-ENTRY_COUNT = text("SELECT count(*) FROM entry")
 
 RELAY_WAIT_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.1
-FETCH_ROWS = 2_000
-
-Progress = Callable[[int, int], None]
-"""Called with facts folded so far and facts in all."""
-
-
-class StoredEntry(NamedTuple):
-    """A fact as the books and the topic have it: canonical bytes, and the hash that chains them."""
-
-    member_id: MemberId
-    member_seq: int
-    encoded: bytes
-    hash: bytes
 
 
 class TopicIncompleteError(Exception):
     """The topic cannot be compared: it lacks facts that the books hold; says which and what to do."""
-
-
-def no_progress(_done: int, _total: int) -> None:
-    """For callers that nobody watches."""
 
 
 async def compare_with_topic(database: Database, kafka: KafkaSettings, progress: Progress = no_progress) -> Comparison:
@@ -62,7 +50,7 @@ async def compare_with_topic(database: Database, kafka: KafkaSettings, progress:
     facts = 0
     async for records in read_topic(kafka, POINTS_TOPIC):
         for record in records:
-            fact = _published(record)
+            fact = published_fact(record)
             if record.offset < ends.get(record.partition, 0) or _is_live(live, fact):
                 facts += _fold_next(folds, fact)
         progress(facts, total)
@@ -94,18 +82,7 @@ async def live_fingerprints(connection: AsyncConnection) -> dict[MemberId, Finge
     }
 
 
-async def stored_entries(connection: AsyncConnection) -> AsyncIterator[StoredEntry]:
-    """Every entry by member and number, through a cursor."""
-    result = await connection.stream(ENTRIES, execution_options={"yield_per": FETCH_ROWS})
-    async for member_id, member_seq, encoded, entry_hash in result:
-        yield StoredEntry(MemberId(member_id), member_seq, bytes(encoded), bytes(entry_hash))
-
-
-async def entry_count(connection: AsyncConnection) -> int:
-    return int((await connection.execute(ENTRY_COUNT)).scalar_one())
-
-
-def _published(record: Record[bytes | None]) -> StoredEntry:
+def published_fact(record: Record[bytes | None]) -> StoredEntry:
     number, entry_hash = int(record.headers["member_seq"]), bytes.fromhex(record.headers["hash"])
     return StoredEntry(MemberId(record.key or ""), number, record.value or b"", entry_hash)
 
@@ -130,9 +107,14 @@ def _fingerprints(folds: Mapping[MemberId, MemberFold]) -> dict[MemberId, Finger
     return {member_id: fingerprint_of(canonical, fold) for member_id, fold in folds.items()}
 
 
+async def cut_partitions(kafka: KafkaSettings) -> dict[int, int]:
+    """The partitions of `points` that no longer begin where the streams begin, with their first offsets."""
+    begins = await begin_offsets(kafka, POINTS_TOPIC)
+    return {partition: offset for partition, offset in begins.items() if offset > 0}
+
+
 async def _refuse_a_truncated_topic(kafka: KafkaSettings) -> None:
-    cut = {partition: offset for partition, offset in (await begin_offsets(kafka, POINTS_TOPIC)).items() if offset > 0}
-    if cut:
+    if cut := await cut_partitions(kafka):
         raise TopicIncompleteError(
             f"topic `{POINTS_TOPIC}` no longer begins where the streams begin (first offsets {cut}): "
             "compare with --from entries, and check the topic's retention"

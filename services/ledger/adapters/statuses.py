@@ -13,6 +13,7 @@ INSERT INTO member_status (member_id, version, status) VALUES (:member_id, :vers
 ON CONFLICT (member_id) DO UPDATE SET version = excluded.version, status = excluded.status
 WHERE member_status.version < excluded.version
 """)
+FORGET_ALL = text("DELETE FROM member_status")
 FORGET = text("DELETE FROM member_status WHERE member_id = ANY (CAST(:members AS uuid[]))")
 STATUS_OF = text("SELECT status FROM member_status WHERE member_id = CAST(:member_id AS uuid)")
 
@@ -33,6 +34,10 @@ class PostgresStatuses:
     async def forget(self, members: Sequence[str]) -> None:
         if members:
             await self._uow.connection.execute(FORGET, {"members": list(members)})
+
+    async def forget_all(self) -> None:
+        """Before topic `members` is read from its beginning: whoever is no longer in it is a member no more."""
+        await self._uow.connection.execute(FORGET_ALL)
 
 
 async def status_of(connection: AsyncConnection, member_id: str) -> str | None:

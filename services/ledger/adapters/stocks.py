@@ -17,23 +17,32 @@ SELECT fact FROM entry WHERE member_id = CAST(:member_id AS uuid)
 AND type IN ('points_redeemed', 'redemption_cancelled') ORDER BY member_seq
 """)
 
-FORGET = text("DELETE FROM reward_stock")
-REFOLD = text("""
-INSERT INTO reward_stock (reward, taken)
-SELECT reward, sum(change) FROM (
+FOLDED = """
+SELECT reward, sum(change)::bigint AS taken FROM (
     SELECT coalesce(fact ->> 'reward', fact ->> 'as_money') AS reward, 1 AS change FROM entry_json
     WHERE type = 'points_redeemed' AND jsonb_typeof(fact -> 'stock') = 'object'
     UNION ALL
     SELECT fact ->> 'limited', -1 FROM entry_json
     WHERE type = 'redemption_cancelled' AND (fact ->> 'frees_stock')::boolean
 ) changes GROUP BY reward
-""")
+"""
+FACTS_SAY = text(FOLDED)
+# Behind this lock nobody is between a redemption's fact and its row, whichever of them he writes first.
+LOCK = text("LOCK TABLE reward_stock IN EXCLUSIVE MODE")
+FORGET = text("DELETE FROM reward_stock")
+REFOLD = text("INSERT INTO reward_stock (reward, taken)" + FOLDED)
 
 
 async def refold_stock(uow: UnitOfWork) -> None:
-    """The rows from the facts alone, for books that were rebuilt or repaired; nobody may redeem meanwhile."""
+    """The rows from the facts alone, for books that were rebuilt or repaired; redemptions of limited rewards wait."""
+    await uow.connection.execute(LOCK)
     await uow.connection.execute(FORGET)
     await uow.connection.execute(REFOLD)
+
+
+async def folded_stock(connection: AsyncConnection) -> dict[str, int]:
+    """What the facts say is gone of each reward."""
+    return {row.reward: row.taken for row in await connection.execute(FACTS_SAY)}
 
 
 class PostgresStocks:

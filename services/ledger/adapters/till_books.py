@@ -6,11 +6,11 @@ from typing import Any
 
 from asyncpg.exceptions import LockNotAvailableError
 
-from services.ledger.adapters.books import PostgresBooks, account_of
+from services.ledger.adapters.books import PostgresBooks, account_of, closed_means_not_ready
 from services.ledger.adapters.canonical import decode
 from services.ledger.application.recording import Account, Entry
 from services.ledger.application.redeeming import Busy, Situation
-from services.ledger.domain.facts import Fact, PointsRedeemed, RedemptionCancelled, SpendingFact
+from services.ledger.domain.facts import Fact, SpendingFact
 from services.ledger.domain.ids import EventId, MemberId
 from services.runtime.postgres.unit_of_work import UnitOfWork
 
@@ -24,7 +24,8 @@ SELECT (SELECT status FROM member_status WHERE member_id = $1),
        (SELECT fact FROM entry WHERE member_id = $1 AND event_id = $2 AND part = 0)
 """
 SPENDING = """
-SELECT fact FROM entry WHERE member_id = $1 AND type IN ('points_redeemed', 'redemption_cancelled')
+SELECT fact FROM entry WHERE member_id = $1
+AND type IN ('points_redeemed', 'redemption_cancelled', 'points_restored', 'points_spent_again')
 ORDER BY member_seq
 """
 STREAM = "SELECT fact FROM entry WHERE member_id = $1 ORDER BY member_seq"
@@ -66,7 +67,7 @@ class PostgresTillBooks(PostgresBooks):
         )
 
     async def spending(self, member: MemberId) -> list[SpendingFact]:
-        return [fact for fact in await self._facts(SPENDING, member) if isinstance(fact, _SPENDING)]
+        return [fact for fact in await self._facts(SPENDING, member) if isinstance(fact, SpendingFact)]
 
     async def stream(self, member: MemberId) -> list[Fact]:
         return await self._facts(STREAM, member)
@@ -95,10 +96,8 @@ class PostgresTillBooks(PostgresBooks):
 @contextmanager
 def _briefly(what: str) -> Iterator[None]:
     try:
-        yield
+        with closed_means_not_ready():
+            yield
     except LockNotAvailableError:
         # Without its cause, or the transaction would be tried again, and the two seconds waited out five times.
         raise Busy(what) from None
-
-
-_SPENDING = (PointsRedeemed, RedemptionCancelled)

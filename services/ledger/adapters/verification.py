@@ -1,28 +1,23 @@
 """`loyalty verify ledger`: the books checked against themselves, in one snapshot."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.ledger.adapters import canonical
-from services.ledger.adapters.replaying import FETCH_ROWS, Progress, entry_count, no_progress, stored_entries
-from services.ledger.application.replay import MemberFold, StreamError
-from services.ledger.domain.facts import Fact, SpendingFact
+from services.ledger.adapters.account_rows import AccountRow, all_rows, difference
+from services.ledger.adapters.stocks import PostgresStocks
+from services.ledger.adapters.streams import MemberStream, Progress, member_streams, no_progress
+from services.ledger.domain.facts import SpendingFact
 from services.ledger.domain.moves import Bucket
-from services.ledger.domain.settle import next_due
 from services.ledger.domain.spending import first_excess, stock_change
 from services.ledger.domain.state import AccountState, Balance
-from services.ledger.domain.verify import first_difference, first_imbalance, first_leak
+from services.ledger.domain.verify import first_imbalance, first_leak
 from services.runtime.postgres.unit_of_work import Database
 
-ACCOUNTS = text("SELECT member_id::text, member_seq, chain_head, state, due_at FROM account WHERE member_seq > 0")
-DUE = text("SELECT member_id::text, due_at FROM due")
-STOCK = text("SELECT reward, taken FROM reward_stock WHERE taken > 0")
 OUTBOX = text("SELECT count(*), min(id), min(created_at) FROM outbox")
 
 OUTBOX_STILL_AFTER = timedelta(seconds=5)
@@ -53,6 +48,7 @@ class Verdict:
 
     def count(self, state: AccountState) -> None:
         self.members += 1
+        self.facts += state.member_seq
         for unit, balance in state.units.items():
             sums = self.sums.setdefault(unit, [0] * len(Bucket))
             self.sums[unit] = [total + points for total, points in zip(sums, balance.buckets(), strict=True)]
@@ -62,33 +58,11 @@ async def verify_books(database: Database, now: datetime, progress: Progress = n
     """Chains, numbers without gaps, cache = fold, due dates, redemptions and stock, conservation, the outbox moving."""
     verdict = Verdict()
     async with database.read(snapshot=True) as connection:
-        cached = _Cached(
-            accounts={row.member_id: row for row in await connection.execute(ACCOUNTS)},
-            due={row.member_id: row.due_at for row in await connection.execute(DUE)},
-            stock={row.reward: row.taken for row in await connection.execute(STOCK)},
-        )
-        verdict.offence = await _check_streams(connection, verdict, cached, progress)
+        verdict.offence = await _check_streams(connection, verdict, progress)
     if leak := first_leak(verdict.totals()):
         verdict.offence = verdict.offence or Offence("conservation", leak)
     verdict.offence = verdict.offence or await _check_outbox(database, verdict, now)
     return verdict
-
-
-@dataclass(frozen=True, slots=True)
-class _Cached:
-    """What the database keeps beside the entries, by member; accounts are taken out as their streams are checked."""
-
-    accounts: dict[str, Any]
-    due: dict[str, datetime]
-    stock: dict[str, int]
-
-
-@dataclass(slots=True)
-class _Stream:
-    """A member's stream as far as it was read, with what it tells of redemptions."""
-
-    fold: MemberFold
-    spending: list[SpendingFact] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -97,12 +71,11 @@ class _Stock:
 
     taken: dict[str, int] = field(default_factory=dict)
 
-    def count(self, fact: Fact) -> None:
-        if (change := stock_change(fact)) is not None:
-            reward, points = change
-            self.taken[reward] = self.taken.get(reward, 0) + points
+    def count(self, spending: Sequence[SpendingFact]) -> None:
+        for reward, change in filter(None, map(stock_change, spending)):
+            self.taken[reward] = self.taken.get(reward, 0) + change
 
-    def offence(self, cached: dict[str, int]) -> Offence | None:
+    def offence(self, cached: Mapping[str, int]) -> Offence | None:
         taken = {reward: gone for reward, gone in self.taken.items() if gone}
         for reward in sorted(taken.keys() | cached.keys()):
             if (facts := taken.get(reward, 0)) != (row := cached.get(reward, 0)):
@@ -110,55 +83,31 @@ class _Stock:
         return None
 
 
-async def _check_streams(
-    connection: AsyncConnection, verdict: Verdict, cached: _Cached, progress: Progress
-) -> Offence | None:
-    total = await entry_count(connection)
-    stream: _Stream | None = None
+async def _check_streams(connection: AsyncConnection, verdict: Verdict, progress: Progress) -> Offence | None:
+    rows = await all_rows(connection)
     stock = _Stock()
-    async for member_id, _, encoded, entry_hash in stored_entries(connection):
-        if stream is None or stream.fold.state.member_id != member_id:
-            if stream is not None and (offence := _check_member(verdict, stream, cached)):
-                return offence
-            stream = _Stream(MemberFold.empty(member_id))
-        try:
-            fact = stream.fold.add(canonical, encoded, entry_hash)
-        except StreamError as broken:
-            return Offence("chain", str(broken))
-        if isinstance(fact, SpendingFact):
-            stream.spending.append(fact)
-            stock.count(fact)
-        verdict.facts += 1
-        if verdict.facts % FETCH_ROWS == 0:
-            progress(verdict.facts, total)
-            await asyncio.sleep(0)
-    progress(verdict.facts, total)
-    if stream is not None and (offence := _check_member(verdict, stream, cached)):
-        return offence
-    left_over = min(cached.accounts, default=None)
-    if left_over:
+    async for stream in member_streams(connection, progress):
+        verdict.count(stream.fold.state)
+        row = rows.pop(stream.fold.state.member_id, None)
+        if offence := _check_member(stream, row):
+            return offence
+        stock.count(stream.spending)
+    if left_over := min(rows, default=None):
         return Offence("cache", f"member {left_over} has an account and no entries")
-    return stock.offence(cached.stock)
+    return stock.offence(await PostgresStocks(connection).taken())
 
 
-def _check_member(verdict: Verdict, stream: _Stream, cached: _Cached) -> Offence | None:
-    fold, state = stream.fold, stream.fold.state
-    verdict.count(state)
+def _check_member(stream: MemberStream, row: AccountRow | None) -> Offence | None:
+    if stream.broken is not None:
+        return Offence("chain", str(stream.broken))
+    state = stream.fold.state
     where = f"member {state.member_id}, number {state.member_seq}"
     if imbalance := first_imbalance(state):
         return Offence("conservation", f"{where}: {imbalance}")
     if excess := first_excess(stream.spending):
         return Offence("redemption", f"{where}: {excess}")
-    row = cached.accounts.pop(state.member_id, None)
-    if row is None:
-        return Offence("cache", f"{where}: there is no account")
-    if (row.member_seq, bytes(row.chain_head)) != (state.member_seq, fold.chain_head):
-        return Offence("cache", f"{where}: the account stands at number {row.member_seq}")
-    if bytes(row.state) != canonical.encode_state(state):
-        return Offence("cache", f"{where}: {first_difference(canonical.decode_state(bytes(row.state)), state)}")
-    due = cached.due.get(state.member_id)
-    if not next_due(state) == row.due_at == due:
-        return Offence("due", f"{where}: due at {next_due(state)}, stored {due}")
+    if wrong := difference(row, stream.fold):
+        return Offence(wrong.check, f"{where}: {wrong.detail}")
     return None
 
 

@@ -65,12 +65,31 @@ class Entry(NamedTuple):
     hash: bytes
 
 
+def entry_of(member_id: MemberId, member_seq: int, fact: Fact, encoded: bytes, link: bytes) -> Entry:
+    """The row of a fact; `link` is its hash."""
+    cause = fact.cause
+    return Entry(
+        member_id,
+        member_seq,
+        cause.event_id,
+        cause.part,
+        fact.TYPE,
+        cause.occurred_at,
+        cause.recorded_at,
+        encoded,
+        link,
+    )
+
+
 class Books(Protocol):
     """The books within one unit of work."""
 
     async def open(self, members: Iterable[MemberId]) -> dict[MemberId, Account]: ...
     async def recorded(self, causes: Sequence[tuple[MemberId, EventId]]) -> dict[tuple[MemberId, EventId], str]: ...
-    async def earlier(self, requests: "Sequence[Request]") -> dict[MemberId, list[Fact]]: ...
+    async def earlier(self, requests: "Sequence[Request]") -> dict[MemberId, list[Fact]]:
+        """What the requests may have to judge again, of the members for whom there is such a request."""
+        ...
+
     async def append(self, entries: Sequence[Entry], accounts: Sequence[Account]) -> None: ...
     async def due_members(self, now: datetime, limit: int) -> list[MemberId]: ...
 
@@ -99,8 +118,8 @@ class Ledger:
         """
         accounts = await books.open(member for member, _ in requests)
         known = await books.recorded([(member, command.event_id) for member, command in requests])
-        again = [each for each in requests if isinstance(each[1], RecordReturn | ApplyTier)]
-        earlier = await books.earlier(again) if again else {}
+        is_judged_again = any(isinstance(command, RecordReturn | ApplyTier) for _, command in requests)
+        earlier = await books.earlier(requests) if is_judged_again else {}
         entries: list[Entry] = []
         touched: dict[MemberId, Account] = {}
         for member, command in requests:
@@ -147,18 +166,7 @@ class Ledger:
         state = account.state
         encoded = self._codec.encode(state.member_id, state.member_seq, fact)
         account.chain_head = self._codec.chain(account.chain_head, encoded)
-        cause = fact.cause
-        return Entry(
-            state.member_id,
-            state.member_seq,
-            cause.event_id,
-            cause.part,
-            fact.TYPE,
-            cause.occurred_at,
-            cause.recorded_at,
-            encoded,
-            account.chain_head,
-        )
+        return entry_of(state.member_id, state.member_seq, fact, encoded, account.chain_head)
 
     async def _write(self, books: Books, entries: Sequence[Entry], accounts: Mapping[MemberId, Account]) -> None:
         if accounts:

@@ -138,7 +138,7 @@ class Till:
             redemption_id=redemption_id,
             spending=tuple(spending),
         )
-        return await self._enacted(command, ())
+        return await self._enacted(command, await self._versions())
 
     async def _enacted(self, command: RedeemPoints | CancelRedemption, versions: Sequence[Rules]) -> Outcome:
         account = await self._opened()

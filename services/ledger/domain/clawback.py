@@ -28,18 +28,26 @@ def take(
 ) -> tuple[tuple[Move, ...], tuple[Waived, ...]]:
     """Pending, then available of the purchase's own lots, then what of them expired, then soonest expiry, then debt.
 
-    `known` has every expiry of the own lots. Points in a hold are not taken: what is missing becomes debt or is waived.
+    `known` has every expiry of the own lots. Points in a hold, and those still pending for other purchases, are not
+    taken: what is missing becomes debt, which they repay when they are free, or is waived.
     """
     moves: list[Move] = []
     waived: list[Waived] = []
     for unit, own in _losses(changes).items():
         assert rules is not None, "without rules nothing was given that could be taken"
-        policy = rules.units[unit].on_clawback
-        taking = _Taking(state, known, unit, own)
-        taking.take_all(policy)
-        moves += taking.moves
-        waived += [Waived(unit, taking.missing)] if taking.missing else []
+        took, missing = take_to(Bucket.REVERSED, state, known, unit, own, rules.units[unit].on_clawback)
+        moves += took
+        waived += missing
     return tuple(moves), tuple(waived)
+
+
+def take_to(
+    target: Bucket, state: AccountState, known: Iterable[Fact], unit: str, own: Mapping[str, int], policy: Clawback
+) -> tuple[list[Move], list[Waived]]:
+    """Takes points of one unit, `own` of them by lot, in the order above; behind the moves what was waived."""
+    taking = _Taking(target, state, known, unit, own)
+    taking.take_all(policy)
+    return taking.moves, [Waived(unit, taking.missing)] if taking.missing else []
 
 
 def bring_back(state: AccountState, sale: Sale, changes: Sequence[RuleChange], now: datetime) -> Back:
@@ -101,7 +109,10 @@ class _Returning:
 class _Taking:
     """Takes points of one unit, place by place, until none is missing."""
 
-    def __init__(self, state: AccountState, known: Iterable[Fact], unit: str, own: Mapping[str, int]) -> None:
+    def __init__(
+        self, target: Bucket, state: AccountState, known: Iterable[Fact], unit: str, own: Mapping[str, int]
+    ) -> None:
+        self._target = target
         self._state = state
         self._unit = unit
         self._own = dict(own)
@@ -140,7 +151,7 @@ class _Taking:
         points = min(at_most, self._own[owing])
         if points:
             self._own[owing] -= points
-            self.moves.append(Move(self._unit, lot, source, Bucket.REVERSED, points))
+            self.moves.append(Move(self._unit, lot, source, self._target, points))
         return points
 
 

@@ -58,7 +58,10 @@ class RecordReturn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordActivity:
-    """Something other than a purchase that may earn; `reference` makes it one of a kind for its source."""
+    """Something other than a purchase that may earn; `reference` makes it one of a kind for its source.
+
+    `campaign` is that of a gift, None for everything else.
+    """
 
     event_id: EventId
     occurred_at: datetime
@@ -68,6 +71,7 @@ class RecordActivity:
     activity: str
     reference: str
     fingerprint: str
+    campaign: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

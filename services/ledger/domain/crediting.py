@@ -6,7 +6,9 @@ from datetime import datetime
 from services.ledger.domain.facts import Cause, PointsExpired
 from services.ledger.domain.lots import lot_terms
 from services.ledger.domain.moves import Bucket, Move
+from services.ledger.domain.rules import Rules
 from services.ledger.domain.settle import expiry
+from services.ledger.domain.spending import Share
 from services.ledger.domain.state import AccountState
 
 
@@ -20,6 +22,13 @@ def by_fate(gains: Iterable[tuple[str, int]], now: datetime) -> tuple[Mapping[st
             fate = given if expires_at is None or expires_at > now else past
             fate[lot] = fate.get(lot, 0) + points
     return given, past
+
+
+def restored(
+    shares: Iterable[Share], rules: Rules | None, now: datetime
+) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """The same of what a redemption gives back: into its lots, which may be past, or for as long as the rules say."""
+    return by_fate([(rules.lot_restored_to(lot, now) if rules else lot, points) for _, lot, points in shares], now)
 
 
 def credit(

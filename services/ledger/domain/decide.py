@@ -21,6 +21,7 @@ from services.ledger.domain.earning import (
     Eligible,
     adjudicate,
     adjudicate_activity,
+    adjudicate_gift,
     eligible_as_sold,
 )
 from services.ledger.domain.evidence import Award
@@ -83,7 +84,7 @@ def decide(
         case RedeemPoints():
             return redeem_points(state, command, versions)
         case CancelRedemption():
-            return cancel_redemption(state, command)
+            return cancel_redemption(state, command, versions)
         case _:
             assert_never(command)
 
@@ -121,8 +122,7 @@ def _record_activity(state: AccountState, command: RecordActivity, versions: Seq
     occurred_at = in_utc(command.occurred_at)
     rules = _rules(versions, occurred_at)
     tier = state.tier_at(occurred_at)
-    allowance = Allowance(tier, state.caps, state.carries)
-    awards = adjudicate_activity(rules, command.activity, occurred_at, allowance) if rules else ()
+    awards = _awards_of(command, rules, occurred_at, Allowance(tier, state.caps, state.carries))
     given, past = by_fate([(award.lot, award.points) for award in awards], now)
     cause = Cause(command.event_id, 0, occurred_at, now, command.position)
     recorded = ActivityRecorded(
@@ -130,6 +130,16 @@ def _record_activity(state: AccountState, command: RecordActivity, versions: Seq
         command.fingerprint, _version(rules), tier, awards,
     )  # fmt: skip
     return (*dragged, recorded, *expired_on_arrival(cause, past, len(dragged) + 1))
+
+
+def _awards_of(
+    command: RecordActivity, rules: Rules | None, occurred_at: datetime, allowance: Allowance
+) -> tuple[Award, ...]:
+    if rules is None:
+        return ()
+    if command.campaign is not None:
+        return adjudicate_gift(rules, command.campaign, occurred_at, allowance)
+    return adjudicate_activity(rules, command.activity, occurred_at, allowance)
 
 
 def _apply_tier(

@@ -109,6 +109,13 @@ def adjudicate_activity(rules: Rules, activity: str, occurred_at: datetime, allo
     return _awards(rules, claims, local, allowance)
 
 
+def adjudicate_gift(rules: Rules, campaign: str, occurred_at: datetime, allowance: Allowance) -> tuple[Award, ...]:
+    """What a campaign gives; nothing where this version has no such campaign, or it gives nothing."""
+    gift = rules.gifts.get(campaign)
+    claims = [] if gift is None else [_once(gift, allowance.tier)]
+    return _awards(rules, claims, occurred_at.astimezone(rules.zone), allowance)
+
+
 def eligible_amounts(rules: Rules, basket: Basket) -> Eligible:
     """Net of every line that is not excluded, with or without tax, less the share of the basket paid with points."""
     return _in_money(_counted(rules, basket), basket)

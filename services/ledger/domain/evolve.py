@@ -15,6 +15,8 @@ from services.ledger.domain.facts import (
     PointsCorrected,
     PointsExpired,
     PointsRedeemed,
+    PointsRestored,
+    PointsSpentAgain,
     PurchaseRecorded,
     Readjudicated,
     RedemptionCancelled,
@@ -54,7 +56,7 @@ def evolve(state: AccountState, fact: Fact) -> AccountState:
                 units, lots, _used_caps(state.caps, fact.awards), _carried(state.carries, fact.awards),
                 state.tiers, state.tier_seq, state.visits + _is_visit(fact), state.rewards,
             )  # fmt: skip
-        case PointsExpired() | PointsActivated():
+        case PointsExpired() | PointsActivated() | PointsRestored() | PointsSpentAgain():
             return replace(state, member_seq=state.member_seq + 1, last_recorded_at=recorded_at, units=units, lots=lots)
         case ReturnRecorded() | ReturnVoided() | PointsCorrected():
             return _readjudicated(state, fact, units, lots)

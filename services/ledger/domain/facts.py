@@ -4,27 +4,45 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar, NamedTuple
 
+from services.ledger.domain.causes import Cause, SourcePosition
 from services.ledger.domain.evidence import Award, BroughtBack, ReturnedLine, RuleChange, Waived
 from services.ledger.domain.ids import EventId
 from services.ledger.domain.moves import Move
+from services.ledger.domain.spending_facts import (
+    Allotment,
+    CommandKey,
+    PointsRedeemed,
+    PointsRestored,
+    PointsSpentAgain,
+    RedemptionCancelled,
+    SpendingFact,
+)
 
-
-class SourcePosition(NamedTuple):
-    """The Kafka record that caused a fact."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
-class Cause(NamedTuple):
-    """The header of every fact; part 0 is the decision itself, 1, 2 … are what it dragged along, in stream order."""
-
-    event_id: EventId
-    part: int
-    occurred_at: datetime
-    recorded_at: datetime
-    position: SourcePosition | None
+# Spending lives in a module of its own for its size; whoever needs facts finds all of them here.
+__all__ = [
+    "ActivityRecorded",
+    "Allotment",
+    "Cause",
+    "CommandKey",
+    "Fact",
+    "Line",
+    "MemberStatusApplied",
+    "PointsActivated",
+    "PointsCorrected",
+    "PointsExpired",
+    "PointsRedeemed",
+    "PointsRestored",
+    "PointsSpentAgain",
+    "PurchaseRecorded",
+    "Readjudicated",
+    "RedemptionCancelled",
+    "ReturnRecorded",
+    "ReturnVoided",
+    "SourcePosition",
+    "SpendingFact",
+    "Tender",
+    "TierApplied",
+]
 
 
 class Line(NamedTuple):
@@ -149,7 +167,8 @@ class ReturnRecorded:
     """A return (or the void of a sale) took back what the sale no longer earns, by the sale's own rules and tier.
 
     `brought_back` is the whole of the original's returns after this one, `original_occurred_at` the instant whose
-    windows it counts against. `review` says why a person should look: `more_than_sold`, `unknown_line` …
+    windows it counts against. `review` says why a person should look: `more_than_sold`,
+    `unknown_redemption` …
     """
 
     TYPE: ClassVar[str] = "return_recorded"
@@ -218,69 +237,7 @@ class PointsCorrected:
     changes: tuple[RuleChange, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CommandKey:
-    """Who asked for a command, under which Idempotency-Key, with which body (SHA-256, hex): restores its answer."""
-
-    principal: str
-    key: str
-    body_hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Allotment:
-    """How many of a limited reward were gone before this one, of how many."""
-
-    taken: int
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class PointsRedeemed:
-    """Points were spent: on a `reward`, `as_money` worth `minor`, or, where both are None, for the till to know.
-
-    `redemption_id` is the event id; `spent` are pairs (unit, points). `stock` and `per_member` are what a limited
-    reward had left, over all members and for this one.
-    """
-
-    TYPE: ClassVar[str] = "points_redeemed"
-    cause: Cause
-    moves: tuple[Move, ...]
-    redemption_id: EventId
-    reward: str | None
-    as_money: str | None
-    minor: int | None
-    basket_minor: int | None
-    order: str | None
-    spent: tuple[tuple[str, int], ...]
-    stock: Allotment | None
-    per_member: Allotment | None
-    programme_version: int
-    tier: str | None
-    command: CommandKey
-
-
-@dataclass(frozen=True, slots=True)
-class RedemptionCancelled:
-    """What a redemption had spent went back into the very lots; `given_back` are pairs (unit, points).
-
-    The moves tell what of it repaid debt. `limited` is the reward of which one more can be had again, of the stock
-    (`frees_stock`) and by the member (`frees_allowance`).
-    """
-
-    TYPE: ClassVar[str] = "redemption_cancelled"
-    cause: Cause
-    moves: tuple[Move, ...]
-    redemption_id: EventId
-    given_back: tuple[tuple[str, int], ...]
-    limited: str | None
-    frees_stock: bool
-    frees_allowance: bool
-    command: CommandKey
-
-
 Readjudicated = ReturnRecorded | ReturnVoided | PointsCorrected
-SpendingFact = PointsRedeemed | RedemptionCancelled
 Fact = (
     PurchaseRecorded
     | ActivityRecorded
@@ -291,6 +248,5 @@ Fact = (
     | PointsActivated
     | TierApplied
     | MemberStatusApplied
-    | PointsRedeemed
-    | RedemptionCancelled
+    | SpendingFact
 )

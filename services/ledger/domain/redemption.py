@@ -1,14 +1,15 @@
 """Points are spent, and given back into the lots that they came from."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import assert_never
 
 from services.ledger.domain.commands import AsMoney, CancelRedemption, ForPoints, ForReward, RedeemPoints, Wish
+from services.ledger.domain.crediting import credit, expired_on_arrival, restored
 from services.ledger.domain.evolve import fold
 from services.ledger.domain.facts import Allotment, Cause, Fact, PointsRedeemed, RedemptionCancelled
 from services.ledger.domain.instants import in_utc
-from services.ledger.domain.lots import consumption_order, lot_terms
+from services.ledger.domain.lots import consumption_order
 from services.ledger.domain.moves import Bucket, Move
 from services.ledger.domain.refusals import (
     AboveShareOfBasket,
@@ -23,7 +24,7 @@ from services.ledger.domain.refusals import (
 )
 from services.ledger.domain.rewards import Asking, MoneyRate, Reward, ensure_available
 from services.ledger.domain.rules import Rules, rules_in_force
-from services.ledger.domain.settle import due_facts, expiry, now_of
+from services.ledger.domain.settle import due_facts, now_of
 from services.ledger.domain.spending import limited_reward, redemption_in, sums_by_unit
 from services.ledger.domain.state import AccountState
 
@@ -69,33 +70,31 @@ def redeem_points(state: AccountState, command: RedeemPoints, versions: Sequence
     return (*dragged, redeemed)
 
 
-def cancel_redemption(state: AccountState, command: CancelRedemption) -> tuple[Fact, ...]:
+def cancel_redemption(state: AccountState, command: CancelRedemption, versions: Sequence[Rules]) -> tuple[Fact, ...]:
     """What is left of the redemption goes back; points whose lot has expired meanwhile expire at once."""
     redemption = redemption_in(command.spending, command.redemption_id)
     if redemption is None:
         raise UnknownRedemption(command.redemption_id)
-    left = tuple(redemption.left())
-    if not left:
-        raise RedemptionAlreadyCancelled(
-            redemption_id=command.redemption_id,
-            spent=dict(redemption.fact.spent),
-            given_back=dict(redemption.fact.spent),
-        )
+    fact = redemption.fact
+    if not redemption.spent:
+        spent = dict(fact.spent)
+        raise RedemptionAlreadyCancelled(redemption_id=command.redemption_id, spent=spent, given_back=spent)
     now = now_of(state, command.clock)
     dragged = due_facts(state, now, decision=command.event_id)
     cause = Cause(command.event_id, 0, in_utc(command.occurred_at), now, None)
-    fact = redemption.fact
+    given, past = restored(redemption.spent, rules_in_force(versions, cause.occurred_at), now)
     cancelled = RedemptionCancelled(
         cause=cause,
-        moves=tuple(_given_back(fold(state, dragged), left, now)),
+        moves=credit(fold(state, dragged), given, past, now, source=Bucket.SPENT),
         redemption_id=command.redemption_id,
-        given_back=tuple(sorted(sums_by_unit(left).items())),
+        given_back=tuple(sorted(sums_by_unit(redemption.spent).items())),
         limited=limited_reward(fact),
-        frees_stock=fact.stock is not None,
-        frees_allowance=fact.per_member is not None,
+        # Spent again for the void of a return, it may be cancelled again: the reward was freed the first time.
+        frees_stock=fact.stock is not None and not redemption.is_cancelled,
+        frees_allowance=fact.per_member is not None and not redemption.is_cancelled,
         command=command.command,
     )
-    return (*dragged, cancelled, *_expired(cause, [move for move in left if _is_past(move, now)], len(dragged)))
+    return (*dragged, cancelled, *expired_on_arrival(cause, past, len(dragged) + 1))
 
 
 def reward_of(versions: Sequence[Rules], wish: Wish, at: datetime) -> Reward | None:
@@ -187,29 +186,6 @@ def _ensure_sufficient(state: AccountState, unit: str, points: int) -> None:
     available = state.units[unit].available if unit in state.units else 0
     if available < points:
         raise InsufficientPoints(unit=unit, available=available, required=points)
-
-
-def _given_back(state: AccountState, left: Iterable[Move], now: datetime) -> Iterator[Move]:
-    debts: dict[str, int] = {}
-    for move in left:
-        yield Move(move.unit, move.lot, Bucket.SPENT, Bucket.AVAILABLE, move.points)
-        # What has expired meanwhile only passes through: it must not repay a debt either.
-        debt = debts.get(move.unit, state.debt(move.unit))
-        if (repaid := min(move.points, debt)) and not _is_past(move, now):
-            debts[move.unit] = debt - repaid
-            yield Move(move.unit, move.lot, Bucket.AVAILABLE, Bucket.DEBT, repaid)
-
-
-def _expired(cause: Cause, past: Iterable[Move], dragged: int) -> Iterator[Fact]:
-    for part, move in enumerate(past, start=dragged + 1):
-        expired_at = lot_terms(move.lot).expires_at or cause.recorded_at
-        at_expiry = Cause(cause.event_id, part, expired_at, cause.recorded_at, None)
-        yield expiry(at_expiry, move.unit, move.lot, available=move.points)
-
-
-def _is_past(move: Move, now: datetime) -> bool:
-    expires_at = lot_terms(move.lot).expires_at
-    return expires_at is not None and expires_at <= now
 
 
 def _allotments(reward: Reward | None, asking: Asking | None) -> tuple[Allotment | None, Allotment | None]:

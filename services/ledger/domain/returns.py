@@ -21,7 +21,8 @@ from services.ledger.domain.ids import EventId
 from services.ledger.domain.instants import in_utc
 from services.ledger.domain.readjudication import Direction, Judgement, changes
 from services.ledger.domain.rest import MORE_THAN_SOLD, Rest
-from services.ledger.domain.rules import Rules
+from services.ledger.domain.restoring import Changing, give_back, review_of_payment, spend_again
+from services.ledger.domain.rules import Rules, rules_in_force
 from services.ledger.domain.sale import VOID, Sale, sales_in
 from services.ledger.domain.settle import due_facts, now_of
 from services.ledger.domain.state import AccountState
@@ -54,7 +55,9 @@ class _Deciding:
 def decide_return(
     state: AccountState, command: RecordReturn, versions: Sequence[Rules], past: Sequence[Fact]
 ) -> tuple[Fact, ...]:
-    """The facts of a return or a void; `past` has the facts of the original, of its returns, and every expiry.
+    """The facts of a return or a void; `past` has those of the original, of its returns, and every expiry.
+
+    Where points paid for the original, it also has their redemptions and whatever else those paid.
 
     Raises OriginalMissingError.
     """
@@ -66,8 +69,8 @@ def decide_return(
     match _original(past, command.original_id):
         case PurchaseRecorded():
             return _return_of(deciding, sales[command.original_id])
-        case ReturnRecorded() as returned:
-            return _void_of(deciding, sales[returned.original_id], returned)
+        case ReturnRecorded() | ReturnVoided() as returned:
+            return _void_of(deciding, sales[returned.original_id])
         case _:
             raise OriginalMissingError(f"{command.kind} {command.event_id}: no entry of {command.original_id}")
 
@@ -112,16 +115,22 @@ def _return_of(deciding: _Deciding, sale: Sale) -> tuple[Fact, ...]:
     is_foreign = command.currency != sale.sold.currency and command.kind != VOID
     lines = () if is_foreign else command.lines
     rest = sale.rest_with(command.kind, lines)
+    changing = _changing(deciding, sale, rest)
+    in_force = rules_in_force(deciding.versions, deciding.cause.occurred_at)
+    # What comes back is there to be taken: nobody owes, or is let off, what the same return gives.
+    restored = give_back(state, changing, in_force)
+    state = fold(state, restored)
     rules = _rules_of(sale, deciding.versions)
     changed = changes(state, sale, rules, Judgement(rest.lines, sale.tier), Direction.TAKE)
-    moves, waived = take(state, deciding.known, changed, rules)
+    moves, waived = take(state, (*deciding.known, *restored), changed, rules)
     review = OTHER_CURRENCY if is_foreign else _review_of_return(command, sale, rest)
+    review = review or review_of_payment(changing, command.tenders, gave_back=bool(restored))
     recorded = ReturnRecorded(
         deciding.cause, moves, command.kind, command.original_id, sale.occurred_at, command.source, command.store,
         command.terminal, command.business_day, command.sequence, command.fingerprint, command.currency, lines,
         command.tenders, rest.brought_back, sale.sold.programme_version, sale.tier, changed, waived, review,
     )  # fmt: skip
-    return (*deciding.dragged, recorded)
+    return (*deciding.dragged, *restored, recorded)
 
 
 def _review_of_return(command: RecordReturn, sale: Sale, rest: Rest) -> str | None:
@@ -130,8 +139,8 @@ def _review_of_return(command: RecordReturn, sale: Sale, rest: Rest) -> str | No
     return ALREADY_VOIDED if command.kind == VOID else MORE_THAN_SOLD
 
 
-def _void_of(deciding: _Deciding, sale: Sale, returned: ReturnRecorded) -> tuple[Fact, ...]:
-    command, state, return_id = deciding.command, deciding.state, returned.cause.event_id
+def _void_of(deciding: _Deciding, sale: Sale) -> tuple[Fact, ...]:
+    command, state, return_id = deciding.command, deciding.state, deciding.command.original_id
     is_void = command.kind == VOID and return_id in sale.returns
     rest = sale.rest_without(return_id) if is_void else sale.rest()
     rules = _rules_of(sale, deciding.versions)
@@ -143,8 +152,21 @@ def _void_of(deciding: _Deciding, sale: Sale, returned: ReturnRecorded) -> tuple
         command.store, command.terminal, command.business_day, command.sequence, command.fingerprint,
         rest.brought_back, sale.sold.programme_version, sale.tier, changed, back.waived, review,
     )  # fmt: skip
-    dragged = deciding.dragged
-    return (*dragged, voided, *expired_on_arrival(deciding.cause, back.past, len(dragged) + 1))
+    facts: list[Fact] = [voided, *expired_on_arrival(deciding.cause, back.past, len(deciding.dragged) + 1)]
+    if is_void:
+        facts += spend_again(fold(state, facts), _changing(deciding, sale, rest, *facts), rules, return_id)
+    return (*deciding.dragged, *facts)
+
+
+def _changing(deciding: _Deciding, sale: Sale, rest: Rest, *decided: Fact) -> Changing:
+    first_part = len(deciding.dragged) + max(len(decided), 1)
+    return Changing(
+        sale=sale,
+        lines=rest.lines,
+        known=(*deciding.known, *decided),
+        cause=deciding.cause,
+        first_part=first_part,
+    )
 
 
 def _original(past: Sequence[Fact], original_id: EventId) -> Fact | None:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from services.ledger.domain.expiry import Duration, Validity, add, expires_at
 from services.ledger.domain.instants import in_utc
-from services.ledger.domain.lots import lot_id
+from services.ledger.domain.lots import lot_id, lot_terms
 from services.ledger.domain.rewards import Reward
 
 Rounding = Literal["down", "half_up", "up"]
@@ -37,12 +37,14 @@ class Unit:
     """What is counted; `validity` says how long points of it last unless a rule says otherwise.
 
     `on_clawback`: what a return cannot find becomes debt, or is waived, or only pending points are taken at all.
+    `restored_for`: how long points that a redemption gives back can be used at least.
     """
 
     id: str
     validity: Validity = FOR_EVER
     qualifying: bool = False
     on_clawback: Clawback = "debt"
+    restored_for: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ class Rules:
     excluded_categories: tuple[str, ...] = ()
     tax_counts: bool = True
     rewards: Mapping[str, Reward] = field(default_factory=dict)
+    gifts: Mapping[str, Rule] = field(default_factory=dict)
+    """By campaign."""
     excluded: tuple[str, ...] | None = field(init=False, repr=False, compare=False)
     for_purchases: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
     stamps: Mapping[str, Callable[[datetime], str]] = field(init=False, repr=False, compare=False)
@@ -173,7 +177,8 @@ class Rules:
         object.__setattr__(self, "starts_at", in_utc(self.starts_at))
         object.__setattr__(self, "excluded", below(self.excluded_categories or None))
         object.__setattr__(self, "for_purchases", tuple(rule for rule in self.rules if rule.when.activity is None))
-        stamps = {rule.id: _stamp(rule, self.units[rule.earn.unit], self.zone) for rule in self.rules}
+        giving = (*self.rules, *self.gifts.values())
+        stamps = {rule.id: _stamp(rule, self.units[rule.earn.unit], self.zone) for rule in giving}
         object.__setattr__(self, "stamps", stamps)
 
     def for_activity(self, activity: str) -> tuple[Rule, ...]:
@@ -185,6 +190,15 @@ class Rules:
     def lot_of(self, rule: Rule, local: datetime) -> str:
         """The lot into which the rule puts what it gives then (`local` in the programme's zone)."""
         return self.stamps[rule.id](local)
+
+    def lot_restored_to(self, lot: str, now: datetime) -> str:
+        """The lot into which points of a lot come back: itself, or one that lasts as long as the unit promises."""
+        unit, ends_at, activates_at = lot_terms(lot)
+        promised = self.units[unit].restored_for if unit in self.units else None
+        if promised is None or ends_at is None:
+            return lot
+        at_least = expires_at(now, Validity(promised, "end_of_day"), self.zone)
+        return lot if at_least is None or ends_at >= at_least else lot_id(unit, at_least, activates_at)
 
 
 def rules_in_force(versions: Sequence[Rules], at: datetime) -> Rules | None:

@@ -51,6 +51,10 @@ class Sale:
     taken: list[Taken] = field(default_factory=list)
 
     @property
+    def event_id(self) -> EventId:
+        return self.sold.cause.event_id
+
+    @property
     def occurred_at(self) -> datetime:
         return self.sold.cause.occurred_at
 

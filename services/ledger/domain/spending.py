@@ -1,41 +1,67 @@
 """What a member's stream tells of redemptions: what each has given back, what of limited rewards is gone."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from services.ledger.domain.facts import Fact, PointsRedeemed, RedemptionCancelled, SpendingFact
+from services.ledger.domain.facts import (
+    Fact,
+    PointsRedeemed,
+    PointsRestored,
+    PointsSpentAgain,
+    RedemptionCancelled,
+    SpendingFact,
+)
 from services.ledger.domain.ids import EventId
 from services.ledger.domain.moves import Bucket, Move
 
 
-@dataclass(frozen=True, slots=True)
+class Share(NamedTuple):
+    """Points of a lot that a redemption spent or gave back."""
+
+    unit: str
+    lot: str
+    points: int
+
+
+@dataclass(slots=True)
 class Redemption:
-    """What a redemption spent and what it has given back, by lot."""
+    """A redemption as its facts have left it; in both lists what came last stands at the end, and goes first.
+
+    `spent` is what it can still give back. `restored` is what returns gave back and the void of one may spend again.
+    """
 
     fact: PointsRedeemed
-    given_back: Mapping[str, int]
-
-    def left(self) -> Iterator[Move]:
-        """What can still be given back, as the moves that spent it."""
-        for move in self.fact.moves:
-            if points := move.points - self.given_back.get(move.lot, 0):
-                yield Move(move.unit, move.lot, move.source, move.target, points)
+    spent: list[Share] = field(default_factory=list)
+    restored: list[Share] = field(default_factory=list)
+    is_cancelled: bool = False
 
 
 def redemption_in(spending: Iterable[SpendingFact], redemption_id: EventId) -> Redemption | None:
     """The redemption among the spending facts of a stream, with what was given back of it."""
-    fact: PointsRedeemed | None = None
-    given_back: dict[str, int] = {}
-    for each in spending:
-        if each.redemption_id != redemption_id:
+    found: Redemption | None = None
+    for fact in spending:
+        if fact.redemption_id != redemption_id:
             continue
-        if isinstance(each, PointsRedeemed):
-            fact = each
-            continue
-        for move in each.moves:
-            if move.source is Bucket.SPENT:
-                given_back[move.lot] = given_back.get(move.lot, 0) + move.points
-    return None if fact is None else Redemption(fact, given_back)
+        if isinstance(fact, PointsRedeemed):
+            found = Redemption(fact)
+        if found is not None:
+            _apply(found, fact)
+    return found
+
+
+def take_last(shares: list[Share], unit: str, points: int) -> list[Share]:
+    """Takes so many points of the unit off the end of the list, or all that there are."""
+    taken: list[Share] = []
+    for place in reversed(range(len(shares))):
+        share = shares[place]
+        if share.unit == unit and points > 0:
+            part = min(points, share.points)
+            points -= part
+            taken.append(share._replace(points=part))
+            shares[place] = share._replace(points=share.points - part)
+    shares[:] = [share for share in shares if share.points]
+    return taken
 
 
 def taken_in(spending: Iterable[SpendingFact], reward: str) -> int:
@@ -44,7 +70,7 @@ def taken_in(spending: Iterable[SpendingFact], reward: str) -> int:
     for fact in spending:
         if isinstance(fact, PointsRedeemed):
             taken += fact.per_member is not None and reward == limited_reward(fact)
-        else:
+        if isinstance(fact, RedemptionCancelled):
             taken -= fact.frees_allowance and reward == fact.limited
     return taken
 
@@ -72,15 +98,31 @@ def first_excess(spending: Sequence[SpendingFact]) -> str | None:
         for move in fact.moves:
             if Bucket.SPENT not in (move.source, move.target):
                 continue
-            key = (fact.redemption_id, move.lot)
+            key = (fact.redemption_id, move.unit)
             spent[key] = spent.get(key, 0) + (move.points if move.target is Bucket.SPENT else -move.points)
             if spent[key] < 0:
-                return f"redemption {fact.redemption_id} gave back {-spent[key]} more of {move.lot} than it spent"
+                return f"redemption {fact.redemption_id} gave back {-spent[key]} more {move.unit} than it spent"
     return None
 
 
-def sums_by_unit(moves: Iterable[Move]) -> dict[str, int]:
+def sums_by_unit(moves: Iterable[Move | Share]) -> dict[str, int]:
     sums: dict[str, int] = {}
     for move in moves:
         sums[move.unit] = sums.get(move.unit, 0) + move.points
     return sums
+
+
+def _apply(redemption: Redemption, fact: SpendingFact) -> None:
+    spent = [Share(move.unit, move.lot, move.points) for move in fact.moves if move.target is Bucket.SPENT]
+    back = [Share(move.unit, move.lot, move.points) for move in fact.moves if move.source is Bucket.SPENT]
+    redemption.spent += spent
+    for share in back:
+        take_last(redemption.spent, share.unit, share.points)
+    match fact:
+        case RedemptionCancelled():
+            redemption.is_cancelled = True
+        case PointsRestored():
+            redemption.restored += back
+        case PointsSpentAgain():
+            for share in spent:
+                take_last(redemption.restored, share.unit, share.points)

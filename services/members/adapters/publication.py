@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.members.adapters.contract import TOPIC, headers
 from services.runtime.kafka.relay import StoredOutboxRow
-from services.runtime.ports import Message, Record
+from services.runtime.ports import Message, OutboxRow, Record
+from services.runtime.postgres.unit_of_work import UnitOfWork
 
 
 class MemberPublication:
@@ -21,6 +22,11 @@ class MemberPublication:
         )
         bodies = {(row.member_id, row.version): bytes(row.body) for row in found}
         return [_message(row, bodies[part]) for row, part in zip(rows, wanted, strict=True)]
+
+    async def facts_of_key(self, uow: UnitOfWork, topic: str, key: str) -> list[OutboxRow]:
+        await uow.connection.execute(_LOCK, {"member_id": UUID(key)})
+        versions = await uow.connection.scalars(_VERSIONS, {"member_id": UUID(key)})
+        return [OutboxRow(topic, key, f"{key}/{version}") for version in versions]
 
 
 class MemberTopic:
@@ -54,5 +60,7 @@ _BODIES = text(
     " unnest(CAST(:members AS uuid[]), CAST(:versions AS bigint[])) AS wanted (member_id, version)"
     " USING (member_id, version)"
 )
+_LOCK = text("SELECT FROM member WHERE member_id = :member_id FOR UPDATE")
+_VERSIONS = text("SELECT version FROM member_event WHERE member_id = :member_id ORDER BY version")
 _STATUS = text("SELECT status FROM member WHERE member_id = :member_id")
 _BODY = text("SELECT body FROM member_event WHERE member_id = :member_id AND version = :version")

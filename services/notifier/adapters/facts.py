@@ -4,8 +4,8 @@ import json
 from datetime import datetime
 from hashlib import sha256
 
-from schemas.messages import MessageFact
-from services.notifier.domain.messages import Message, Step
+from schemas.messages import MessageFact, MessageOccasion
+from services.notifier.domain.messages import BirthdayComes, Message, Occasion, Step
 
 
 def encode(message: Message, step: Step, *, member_seq: int, recorded_at: datetime) -> bytes:
@@ -23,9 +23,14 @@ def encode(message: Message, step: Step, *, member_seq: int, recorded_at: dateti
         recorded_at=recorded_at,
         template=message.template,
         programme_version=message.programme_version,
+        occasion=occasion_name(message.occasion),
     )
     values = fact.model_dump(mode="json", exclude_none=True)
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def occasion_name(occasion: Occasion) -> MessageOccasion:
+    return "birthday" if isinstance(occasion, BirthdayComes) else "tier"
 
 
 def chain(previous: bytes | None, member_id: str, fact: bytes) -> bytes:

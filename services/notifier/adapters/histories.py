@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.notifier.adapters.store import message_of
-from services.notifier.application.ports import MessageHistory, MessageStep
+from services.notifier.application.ports import MessageHistory, MessageStep, Upcoming
 from services.notifier.domain.messages import MemberId
 from services.runtime.postgres.unit_of_work import Database
 
@@ -35,6 +35,11 @@ class PostgresHistories:
             for steps in grouped
         ]
 
+    async def upcoming(self, member_id: MemberId) -> list[Upcoming]:
+        async with self.database.read() as connection:
+            rows = await connection.execute(_UPCOMING, {"member": UUID(member_id)})
+            return [Upcoming(row.campaign, row.occurrence, row.due_at) for row in rows]
+
 
 _KNOWN = text(
     "SELECT EXISTS (SELECT FROM member_state WHERE member_id = :member)"
@@ -49,4 +54,7 @@ _HISTORY = text(
     " JOIN message m ON m.member_id = :member AND m.message_id = page.message_id"
     " JOIN message_event e ON e.member_id = :member AND e.message_id = page.message_id"
     " ORDER BY page.ordinal DESC, e.member_seq"
+)
+_UPCOMING = text(
+    "SELECT campaign, occurrence, due_at FROM agenda WHERE member_id = :member ORDER BY due_at, campaign, occurrence"
 )

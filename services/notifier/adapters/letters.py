@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -10,10 +11,10 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from schemas.programme import ProgrammeDocument, TemplateText
+from schemas.programme import ProgrammeDocument, TemplateText, Text
 from services.notifier.adapters.programmes import Programmes
 from services.notifier.application.ports import Letter, TemplateFault
-from services.notifier.domain.messages import Message
+from services.notifier.domain.messages import BirthdayComes, Message, TierReached
 from services.notifier.domain.sending import Contact
 from services.runtime.postgres.unit_of_work import Database
 from services.runtime.telemetry.log import logger
@@ -53,6 +54,21 @@ class TierInLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class BirthdayInLetter:
+    """`day` is when it is celebrated this time."""
+
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class GiftInLetter:
+    """`unit` is its name in the letter's language; `points` as people count them: 1.7 where the unit has decimals."""
+
+    points: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class MemberInLetter:
     name: str
     locale: str
@@ -82,8 +98,9 @@ def render(document: ProgrammeDocument, message: Message, contact: Contact, addr
     language = _language(contact.locale, texts)
     words = {
         "member": MemberInLetter(contact.name or NAMELESS[language], contact.locale),
-        "tier": _tier(document, message, language),
         "programme": document.programme,
+        **_occasion(document, message, language),
+        **_gift(document, message, language),
     }
     source = texts[language]
     html = source.body.lstrip().startswith("<")
@@ -101,17 +118,38 @@ def _language(locale: str, texts: dict[Language, TemplateText]) -> Language:
     return min(known, key=lambda language: language != spoken)
 
 
-def _tier(document: ProgrammeDocument, message: Message, language: Language) -> TierInLetter:
-    occasion = message.occasion
+def _occasion(document: ProgrammeDocument, message: Message, language: Language) -> dict[str, Any]:
+    match message.occasion:
+        case TierReached() as reached:
+            return {"tier": _tier(document, reached, language)}
+        case BirthdayComes(day):
+            return {"birthday": BirthdayInLetter(day)}
+
+
+def _gift(document: ProgrammeDocument, message: Message, language: Language) -> dict[str, Any]:
+    gifts = (campaign.gift for campaign in document.campaigns if campaign.id == message.intent.campaign)
+    gift = next(gifts, None)
+    if gift is None:
+        return {}
+    unit = document.units[gift.unit]
+    points = Decimal(gift.points).scaleb(-unit.decimals)
+    return {"gift": GiftInLetter(f"{points.normalize():f}", _in_language(unit.name, language))}
+
+
+def _tier(document: ProgrammeDocument, occasion: TierReached, language: Language) -> TierInLetter:
     levels = document.tiers.levels if document.tiers else ()
     names = next(level.name for level in levels if level.id == occasion.tier)
     zone = ZoneInfo(document.time_zone)
     return TierInLetter(
         id=occasion.tier,
-        name=names.get(language) or next(iter(names.values())),
+        name=_in_language(names, language),
         since=_day(occasion.effective_from, zone),
         valid_until=_day(occasion.valid_until, zone) if occasion.valid_until else None,
     )
+
+
+def _in_language(names: Text, language: Language) -> str:
+    return names.get(language) or next(iter(names.values()))
 
 
 def _day(instant: datetime, zone: ZoneInfo) -> date:

@@ -28,6 +28,11 @@ class PostgresMemberStates:
                 "locale": member.locale,
                 "time_zone": member.time_zone,
                 "consents": [list(consent) for consent in member.consents],
+                "calendar": member.birthday.calendar if member.birthday else None,
+                "month": member.birthday.month if member.birthday else None,
+                "day": member.birthday.day if member.birthday else None,
+                "joined_at": member.joined_at,
+                "recorded_at": member.recorded_at,
             }
             for member in sorted(members, key=lambda member: member.member_id)
         ]
@@ -35,10 +40,20 @@ class PostgresMemberStates:
             await self._uow.connection.execute(_KEEP, values)
 
 
+# A birthday holds since it was told, which for a member met for the first time is when they joined. A version that is
+# known is written again: it may have been kept before birthdays were.
 _KEEP = sa.text(
-    "INSERT INTO member_state (member_id, version, status, locale, time_zone, consents)"
-    " VALUES (:member_id, :version, :status, :locale, :time_zone, :consents)"
+    "INSERT INTO member_state AS known (member_id, version, status, locale, time_zone, consents,"
+    " birthday_calendar, birthday_month, birthday_day, birthday_since)"
+    " VALUES (:member_id, :version, :status, :locale, :time_zone, :consents,"
+    " :calendar, :month, :day, CAST(:joined_at AS timestamptz))"
     " ON CONFLICT (member_id) DO UPDATE SET version = excluded.version, status = excluded.status,"
-    " locale = excluded.locale, time_zone = excluded.time_zone, consents = excluded.consents"
-    " WHERE member_state.version < excluded.version"
+    " locale = excluded.locale, time_zone = excluded.time_zone, consents = excluded.consents,"
+    " birthday_calendar = excluded.birthday_calendar, birthday_month = excluded.birthday_month,"
+    " birthday_day = excluded.birthday_day, birthday_since = CASE"
+    " WHEN known.birthday_since IS NULL THEN excluded.birthday_since"
+    " WHEN (known.birthday_calendar, known.birthday_month, known.birthday_day) IS NOT DISTINCT FROM"
+    " (excluded.birthday_calendar, excluded.birthday_month, excluded.birthday_day) THEN known.birthday_since"
+    " ELSE CAST(:recorded_at AS timestamptz) END"
+    " WHERE known.version <= excluded.version"
 ).bindparams(sa.bindparam("consents", type_=JSONB))

@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.envelope import numbered_headers
 from schemas.messages import message_type
+from services.notifier.adapters.gifts import ACTIVITIES_TOPIC, published_gifts
 from services.runtime.kafka.relay import StoredOutboxRow
-from services.runtime.ports import Message, Record
-from services.runtime.postgres.unit_of_work import Database
+from services.runtime.ports import Message, OutboxRow, Record
+from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 
 TOPIC = "messages"
 SOURCE = "notifier"
@@ -22,14 +23,24 @@ POLL_SECONDS_FIRST = 0.02
 POLL_SECONDS_MAX = 0.25
 
 
-class MessageFacts:
-    """Turns outbox rows into the stored bytes of their facts."""
+class FactSource:
+    """Turns outbox rows into the stored bytes of message facts and gifts."""
 
     async def resolve(self, connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> Sequence[Message]:
-        wanted = [_reference(row.ref) for row in rows]
-        arguments = {"members": [member for member, _ in wanted], "numbers": [number for _, number in wanted]}
-        found = {(row.member_id, row.member_seq): row for row in await connection.execute(_EVENTS, arguments)}
-        return [_published(found[reference]) for reference in wanted]
+        gifts = [row for row in rows if row.topic == ACTIVITIES_TOPIC]
+        steps = [row for row in rows if row.topic == TOPIC]
+        found = dict(zip((row.id for row in steps), await _published_steps(connection, steps), strict=True))
+        if gifts:
+            given = await published_gifts(connection, [(row.key, row.ref) for row in gifts])
+            found |= zip((row.id for row in gifts), given, strict=True)
+        return [found[row.id] for row in rows]
+
+    async def facts_of_key(self, uow: UnitOfWork, topic: str, key: str) -> list[OutboxRow]:
+        if topic != TOPIC:
+            return []
+        await uow.connection.execute(_LOCK_STREAM, {"member_id": key})
+        numbers = await uow.connection.scalars(_NUMBERS, {"member_id": key})
+        return [OutboxRow(topic, key, f"{key}/{number}") for number in numbers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,10 @@ class OutboxAcknowledgements:
 
 
 class MessagesTopic:
-    """Guards the topic `messages`: it may hold nothing that the database lacks."""
+    """Guards the topic `messages`: it may hold nothing that the database lacks.
+
+    That answers for gifts too, on a topic where others write: each is sent behind a step of its own transaction.
+    """
 
     topics: Sequence[str] = (TOPIC,)
 
@@ -71,6 +85,13 @@ class MessagesTopic:
 
     def remedy(self, topic: str) -> str:
         return "restore the newest backup of schema `notifier`: it must hold all that the topic holds"
+
+
+async def _published_steps(connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> list[Message]:
+    wanted = [_reference(row.ref) for row in rows]
+    arguments = {"members": [member for member, _ in wanted], "numbers": [number for _, number in wanted]}
+    found = {(row.member_id, row.member_seq): row for row in await connection.execute(_EVENTS, arguments)}
+    return [_published(found[reference]) for reference in wanted]
 
 
 def _reference(ref: str) -> tuple[UUID, int]:
@@ -90,6 +111,8 @@ def _published(row: Row[Any]) -> Message:
     return Message(TOPIC, str(row.member_id), bytes(row.fact), headers)
 
 
+_LOCK_STREAM = text("SELECT FROM stream WHERE member_id = CAST(:member_id AS uuid) FOR UPDATE")
+_NUMBERS = text("SELECT member_seq FROM message_event WHERE member_id = CAST(:member_id AS uuid) ORDER BY member_seq")
 _EVENTS = text(
     "SELECT member_id, member_seq, fate, recorded_at, fact, hash FROM message_event WHERE (member_id, member_seq) IN"
     " (SELECT * FROM unnest(CAST(:members AS uuid[]), CAST(:numbers AS bigint[])))"

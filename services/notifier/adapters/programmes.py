@@ -4,14 +4,16 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.programme import ProgrammeDocument, ProgrammePublished
+from schemas.programme import BirthdayOccasion, Campaign, ProgrammeDocument, ProgrammePublished
+from services.notifier.domain.celebrations import Reign
 from services.notifier.domain.durations import Duration
-from services.notifier.domain.planning import Rules, TierCampaign
-from services.runtime.documents import known_documents
+from services.notifier.domain.planning import BirthdayCampaign, Rules, TierCampaign
+from services.runtime.documents import KnownDocuments, known_documents
 from services.runtime.errors import NotReady
 from services.runtime.own_records import read_own
 
@@ -27,14 +29,20 @@ class Programmes:
         self, connection: AsyncConnection, instants: Collection[datetime], *, now: datetime
     ) -> dict[datetime, Rules | None]:
         """None before the first version; NotReady while the newest known one may be out of date."""
-        known = await known_documents(connection)
-        if not known.ready_at(now):
-            raise NotReady("the programme is not known up to now")
+        known = await _confirmed(connection, now)
         answers: dict[datetime, Rules | None] = {}
         for instant in instants:
             document = known.in_force(instant)
             answers[instant] = await self.rules(connection, document.version) if document else None
         return answers
+
+    async def reigns(self, connection: AsyncConnection) -> tuple[Reign, ...]:
+        """All versions known, in the order in which they are in force; those that never are, are left out."""
+        return await self._reigns(connection, await known_documents(connection))
+
+    async def reigns_confirmed(self, connection: AsyncConnection, *, now: datetime) -> tuple[Reign, ...]:
+        """NotReady while the newest known version may be out of date."""
+        return await self._reigns(connection, await _confirmed(connection, now))
 
     async def rules(self, connection: AsyncConnection, version: int) -> Rules:
         if version not in self._rules:
@@ -50,6 +58,22 @@ class Programmes:
             self._documents[version] = read_own(read, body, f"version {version}").document
         return self._documents[version]
 
+    async def _reigns(self, connection: AsyncConnection, known: KnownDocuments) -> tuple[Reign, ...]:
+        reigns: list[Reign] = []
+        ends_at: datetime | None = None
+        for document in reversed(known.versions):
+            if ends_at is None or document.starts_at < ends_at:
+                reigns.append(Reign(await self.rules(connection, document.version), document.starts_at, ends_at))
+                ends_at = document.starts_at
+        return tuple(reversed(reigns))
+
+
+async def _confirmed(connection: AsyncConnection, now: datetime) -> KnownDocuments:
+    known = await known_documents(connection)
+    if not known.ready_at(now):
+        raise NotReady("the programme is not known up to now")
+    return known
+
 
 _BODY = text("SELECT body FROM document_version WHERE version = :version")
 
@@ -60,17 +84,42 @@ def rules_of(document: ProgrammeDocument) -> Rules:
         version=document.version,
         levels=tuple(level.id for level in levels),
         campaigns=tuple(
-            TierCampaign(
-                id=campaign.id,
-                tier=campaign.on.tier,
-                channels=campaign.channels,
-                template=campaign.template,
-                purpose=campaign.purpose,
-                tolerance=duration_of(campaign.tolerance),
-            )
+            _tier_campaign(campaign, campaign.on.tier)
             for campaign in document.campaigns
             if campaign.on.tier is not None
         ),
+        birthdays=tuple(
+            _birthday_campaign(campaign, campaign.on.birthday)
+            for campaign in document.campaigns
+            if campaign.on.birthday is not None
+        ),
+        zone=ZoneInfo(document.time_zone),
+    )
+
+
+def _tier_campaign(campaign: Campaign, tier: str) -> TierCampaign:
+    return TierCampaign(
+        id=campaign.id,
+        tier=tier,
+        channels=campaign.channels,
+        template=campaign.template,
+        purpose=campaign.purpose,
+        tolerance=duration_of(campaign.tolerance),
+        gives=campaign.gift is not None,
+    )
+
+
+def _birthday_campaign(campaign: Campaign, birthday: BirthdayOccasion) -> BirthdayCampaign:
+    return BirthdayCampaign(
+        id=campaign.id,
+        days_before=birthday.days_before,
+        at=birthday.at,
+        leap_day=birthday.leap_day,
+        channels=campaign.channels,
+        template=campaign.template,
+        purpose=campaign.purpose,
+        tolerance=duration_of(campaign.tolerance),
+        gives=campaign.gift is not None,
     )
 
 

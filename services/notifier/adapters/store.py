@@ -8,10 +8,22 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
-from services.notifier.adapters import facts
+from services.notifier.adapters import facts, gifts
+from services.notifier.adapters.agenda import PostgresAgenda
 from services.notifier.adapters.programmes import Programmes
-from services.notifier.application.ports import Due, Store, Submission
-from services.notifier.domain.messages import Intent, MemberId, Message, MessageId, Step, TierReached
+from services.notifier.application.ports import Agenda, Due, Store, Submission
+from services.notifier.domain.celebrations import GONE
+from services.notifier.domain.gifts import Gift
+from services.notifier.domain.messages import (
+    BirthdayComes,
+    Intent,
+    MemberId,
+    Message,
+    MessageId,
+    Occasion,
+    Step,
+    TierReached,
+)
 from services.notifier.domain.planning import Rules
 from services.notifier.domain.tier_stream import TierCursor
 from services.runtime.ports import OutboxRow
@@ -81,6 +93,13 @@ class PostgresStore:
         await self._uow.add_outbox(OutboxRow(TOPIC, str(event["member_id"]), ref) for event, ref in keyed)
         return refs
 
+    async def give(self, given: Sequence[Gift], *, now: datetime) -> None:
+        await gifts.give(self._uow, given, now=now)
+
+    async def gone(self, member_ids: Collection[MemberId]) -> set[MemberId]:
+        asked = {"members": [UUID(member) for member in member_ids], "gone": sorted(GONE)}
+        return {_member(row) for row in await self._uow.connection.execute(_GONE, asked)}
+
     async def due(self, *, now: datetime, limit: int) -> list[Due]:
         rows = (await self._uow.connection.execute(_LOCK_DUE, {"now": now, "limit": limit})).all()
         self._remember(rows)
@@ -137,6 +156,19 @@ class PostgresTransactions:
         return await self.database.run(lambda uow: work(PostgresStore(uow, self.programmes)))
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresBirthdayTransactions:
+    """The same, on the store together with the agenda."""
+
+    database: Database
+    programmes: Programmes
+
+    async def run(self, work: Callable[[Store, Agenda], Awaitable[T]]) -> T:
+        return await self.database.run(
+            lambda uow: work(PostgresStore(uow, self.programmes), PostgresAgenda(uow, self.programmes))
+        )
+
+
 def _member(row: Row[Any]) -> MemberId:
     return MemberId(str(row.member_id))
 
@@ -147,13 +179,30 @@ def message_of(row: Row[Any]) -> Message:
         template=row.template,
         purpose=row.purpose,
         programme_version=row.programme_version,
-        occasion=TierReached(row.tier, row.effective_from, row.valid_until),
+        occasion=_occasion(row),
         due_at=row.due_at,
         expires_at=row.expires_at,
         fate=row.fate,
         attempts=row.attempts,
         refusals=row.refusals,
     )
+
+
+def _occasion(row: Row[Any]) -> Occasion:
+    if row.occasion == "birthday":
+        return BirthdayComes(row.birthday_day)
+    return TierReached(row.tier, row.effective_from, row.valid_until)
+
+
+def _occasion_values(occasion: Occasion) -> dict[str, Any]:
+    tier = occasion if isinstance(occasion, TierReached) else None
+    return {
+        "occasion": facts.occasion_name(occasion),
+        "tier": tier.tier if tier else None,
+        "effective_from": tier.effective_from if tier else None,
+        "valid_until": tier.valid_until if tier else None,
+        "birthday_day": occasion.day if isinstance(occasion, BirthdayComes) else None,
+    }
 
 
 def _message_values(message: Message, step: Step, lease_until: datetime | None) -> dict[str, Any]:
@@ -166,9 +215,7 @@ def _message_values(message: Message, step: Step, lease_until: datetime | None) 
         "template": message.template,
         "purpose": message.purpose,
         "programme_version": message.programme_version,
-        "tier": message.occasion.tier,
-        "effective_from": message.occasion.effective_from,
-        "valid_until": message.occasion.valid_until,
+        **_occasion_values(message.occasion),
         "due_at": message.due_at,
         "expires_at": message.expires_at,
         "fate": message.fate,
@@ -192,15 +239,21 @@ _KNOWN_MESSAGES = text(
     "SELECT message_id FROM message WHERE (member_id, message_id) IN"
     " (SELECT * FROM unnest(CAST(:members AS uuid[]), CAST(:messages AS uuid[])))"
 )
+_GONE = text(
+    "SELECT member_id FROM member_state WHERE member_id = ANY(CAST(:members AS uuid[]))"
+    " AND status = ANY(CAST(:gone AS text[]))"
+)
 _INSERT_EVENT = text(
     "INSERT INTO message_event (member_id, member_seq, message_id, fate, reason, recorded_at, fact, hash)"
     " VALUES (:member_id, :member_seq, :message_id, :fate, :reason, :recorded_at, :fact, :hash)"
 )
 _UPSERT_MESSAGE = text(
     "INSERT INTO message (member_id, message_id, campaign, occurrence, channel, template, purpose, programme_version,"
-    " tier, effective_from, valid_until, due_at, expires_at, fate, attempts, refusals, next_at, lease_until)"
+    " occasion, tier, effective_from, valid_until, birthday_day,"
+    " due_at, expires_at, fate, attempts, refusals, next_at, lease_until)"
     " VALUES (:member_id, :message_id, :campaign, :occurrence, :channel, :template, :purpose, :programme_version,"
-    " :tier, :effective_from, :valid_until, :due_at, :expires_at, :fate, :attempts, :refusals, :next_at, :lease_until)"
+    " :occasion, :tier, :effective_from, :valid_until, :birthday_day,"
+    " :due_at, :expires_at, :fate, :attempts, :refusals, :next_at, :lease_until)"
     " ON CONFLICT (member_id, message_id) DO UPDATE SET fate = excluded.fate, attempts = excluded.attempts,"
     " refusals = excluded.refusals, next_at = excluded.next_at, lease_until = excluded.lease_until"
 )

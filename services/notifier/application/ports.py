@@ -2,14 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol, TypeVar
 
+from services.notifier.domain.celebrations import Celebrant, Celebration, Reign
+from services.notifier.domain.gifts import Gift
 from services.notifier.domain.known_members import KnownMember
 from services.notifier.domain.messages import Intent, MemberId, Message, Step
 from services.notifier.domain.planning import Rules
 from services.notifier.domain.sending import Contact, Delivery
 from services.notifier.domain.tier_stream import TierCursor
+from services.notifier.domain.watch import Watch
 
 T = TypeVar("T")
 
@@ -74,6 +77,14 @@ class Store(Protocol):
         them; answers the references of the facts."""
         ...
 
+    async def give(self, gifts: Sequence[Gift], *, now: datetime) -> None:
+        """Behind the steps of their occasions, in the same transaction; a gift that was given is not given again."""
+        ...
+
+    async def gone(self, member_ids: Collection[MemberId]) -> set[MemberId]:
+        """Those who have left or were erased, as far as is known."""
+        ...
+
     async def due(self, *, now: datetime, limit: int) -> list[Due]:
         """Locks planned messages whose time has come, leaving out what others hold."""
         ...
@@ -95,8 +106,77 @@ class MemberStates(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A day whose celebrants are looked at, those up to `after` already; None = none yet, or (once swept) all."""
+
+    day: date
+    after: MemberId | None
+
+
+@dataclass(frozen=True, slots=True)
+class DueCelebration:
+    """An entry of the agenda whose time has come by what was known when it was made."""
+
+    celebrant: Celebrant
+    campaign: str
+    year: int
+
+
+class Agenda(Protocol):
+    """Birthdays that are looked after and what is ahead, within one transaction."""
+
+    async def reigns(self) -> tuple[Reign, ...]:
+        """The versions that are known, in order; good for a plan, which is looked at again when it is due."""
+        ...
+
+    async def reigns_confirmed(self, *, now: datetime) -> tuple[Reign, ...]:
+        """The same for a decision; raises NotReady where the programme is not known up to now."""
+        ...
+
+    async def watch(self) -> Watch | None:
+        """None before the first day; nobody widens it before the end of the transaction."""
+        ...
+
+    async def watch_to_widen(self) -> Watch | None:
+        """The same, and nobody else looks at it before the end of the transaction."""
+        ...
+
+    async def widen(self, watch: Watch, *, sweep_from: date) -> None: ...
+
+    async def next_sweep(self) -> Sweep | None:
+        """Locks the first day to be swept that nobody else is at."""
+        ...
+
+    async def swept(self, sweep: Sweep) -> None: ...
+
+    async def celebrants(self, member_ids: Collection[MemberId]) -> list[Celebrant]:
+        """Locks the members, in sorted order."""
+        ...
+
+    async def celebrants_on(self, sweep: Sweep, *, limit: int) -> list[Celebrant]:
+        """Locks the next members with a birthday that may be celebrated on the day, in sorted order."""
+        ...
+
+    async def replan(self, member_ids: Collection[MemberId], celebrations: Sequence[Celebration]) -> None:
+        """What is ahead of these members, who must be locked; what has come already stays out."""
+        ...
+
+    async def due(self, *, now: datetime, limit: int) -> list[DueCelebration]:
+        """Locks entries and their members, leaving out what others hold."""
+        ...
+
+    async def settle(self, due: Sequence[DueCelebration], put_off: Sequence[Celebration]) -> None:
+        """Strikes what was due, but for what turns out to be due later."""
+        ...
+
+
 class Transactions(Protocol):
     async def run(self, work: Callable[[Store], Awaitable[T]]) -> T: ...
+
+
+class BirthdayTransactions(Protocol):
+    async def run(self, work: Callable[[Store, Agenda], Awaitable[T]]) -> T: ...
 
 
 class Acknowledgements(Protocol):
@@ -144,7 +224,20 @@ class MessageHistory:
     steps: tuple[MessageStep, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """An occasion that is ahead, by what is known now."""
+
+    campaign: str
+    occurrence: str
+    due_at: datetime
+
+
 class Histories(Protocol):
+    async def upcoming(self, member_id: MemberId) -> list[Upcoming]:
+        """The next one first."""
+        ...
+
     async def of_member(self, member_id: MemberId, *, before: int | None, limit: int) -> list[MessageHistory] | None:
         """The newest first; None for a member nobody knows."""
         ...

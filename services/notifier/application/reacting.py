@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.notifier.application.announcing import announce
 from services.notifier.application.ports import Store
-from services.notifier.domain.messages import MemberId, evolve
+from services.notifier.domain.messages import MemberId
 from services.notifier.domain.planning import Planned, Rules, TierChange, plan
 from services.notifier.domain.tier_stream import TierCursor, take
 
@@ -17,11 +18,9 @@ async def react_to_tiers(store: Store, changes: Sequence[TierChange], *, now: da
         return 0
     rules = await store.rules_in_force({change.recorded_at for change in fresh}, now=now)
     planned = [each for change in fresh for each in _plan_by(change, rules[change.recorded_at], now)]
-    known = await store.known_intents([each.message.intent for each in planned])
-    new = [(evolve(each.message, each.step), each.step) for each in planned if each.message.intent not in known]
-    await store.record(new, now=now)
+    announced = await announce(store, planned, now=now)
     await store.save_cursors({change.member_id: cursors[change.member_id] for change in fresh})
-    return len(new)
+    return len(announced.steps)
 
 
 def _take_all(cursors: dict[MemberId, TierCursor], changes: Sequence[TierChange]) -> list[TierChange]:

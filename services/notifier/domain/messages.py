@@ -1,10 +1,10 @@
 """What a message is, and the steps that it may take."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
-from hashlib import sha256
+from datetime import date, datetime
 from typing import Literal, NewType
-from uuid import UUID
+
+from services.notifier.domain.ids import id_of
 
 MemberId = NewType("MemberId", str)
 MessageId = NewType("MessageId", str)
@@ -33,21 +33,26 @@ class Intent:
     @property
     def message_id(self) -> MessageId:
         """The same for the same intent, also in a database that was rebuilt."""
-        digest = sha256()
-        for part in (self.member_id, self.campaign, self.occurrence, self.channel):
-            raw = part.encode()
-            digest.update(len(raw).to_bytes(4, "big"))
-            digest.update(raw)
-        return MessageId(str(UUID(bytes=digest.digest()[:16])))
+        return MessageId(id_of(self.member_id, self.campaign, self.occurrence, self.channel))
 
 
 @dataclass(frozen=True, slots=True)
 class TierReached:
-    """What the message is about; `valid_until` None = for ever."""
+    """The member has come to a tier; `valid_until` None = for ever."""
 
     tier: str
     effective_from: datetime
     valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BirthdayComes:
+    """The member's birthday is here or near; `day` is when it is celebrated, in the member's own calendar."""
+
+    day: date
+
+
+Occasion = TierReached | BirthdayComes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Message:
     template: str
     purpose: Purpose
     programme_version: int
-    occasion: TierReached
+    occasion: Occasion
     due_at: datetime
     expires_at: datetime
     """From here on the occasion is history, and history is not sent."""

@@ -2,24 +2,51 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, tzinfo
 
+from services.notifier.domain.birthdays import LeapDay
 from services.notifier.domain.durations import Duration
-from services.notifier.domain.messages import Channel, Intent, MemberId, Message, Purpose, Step, TierReached
+from services.notifier.domain.gifts import Gift
+from services.notifier.domain.messages import (
+    Channel,
+    Intent,
+    MemberId,
+    Message,
+    Occasion,
+    Purpose,
+    Step,
+    TierReached,
+)
 
 CHANNELS_SERVED: frozenset[Channel] = frozenset({"email"})
 
 
-@dataclass(frozen=True, slots=True)
-class TierCampaign:
-    """A campaign on reaching a tier."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign:
+    """What every campaign says; `gives` where a gift goes with it."""
 
     id: str
-    tier: str
     channels: tuple[Channel, ...]
     template: str
     purpose: Purpose
     tolerance: Duration
+    gives: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierCampaign(Campaign):
+    """A campaign on reaching a tier."""
+
+    tier: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BirthdayCampaign(Campaign):
+    """A campaign at an hour of the member's own day, so many days before the birthday."""
+
+    days_before: int
+    at: time
+    leap_day: LeapDay
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +56,15 @@ class Rules:
     version: int
     levels: tuple[str, ...]
     campaigns: tuple[TierCampaign, ...]
+    birthdays: tuple[BirthdayCampaign, ...] = ()
+    zone: tzinfo = UTC
 
     def rank(self, tier: str | None) -> int:
         """-1 for the base tier and for a tier that this version no longer has."""
         return self.levels.index(tier) if tier in self.levels else -1
+
+    def birthday_campaign(self, campaign_id: str) -> BirthdayCampaign | None:
+        return next((campaign for campaign in self.birthdays if campaign.id == campaign_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,41 +88,75 @@ class TierChange:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A new message with its first step."""
+    """A new message with its first step; `gift` is the occasion's, the same with each of its messages."""
 
     message: Message
     step: Step
+    gift: Gift | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """Something that a campaign tells a member of, once; `begins_at` is when its tolerance begins."""
+
+    member_id: MemberId
+    campaign: Campaign
+    version: int
+    occurrence: str
+    occasion: Occasion
+    occurred_at: datetime
+    due_at: datetime
+    begins_at: datetime
 
 
 def plan(change: TierChange, rules: Rules, *, now: datetime) -> tuple[Planned, ...]:
     """One message per campaign and channel; a change downwards, sideways or in the past is nobody's news."""
     if change.to_tier is None or change.retroactive or rules.rank(change.to_tier) <= rules.rank(change.from_tier):
         return ()
-    return tuple(_planned(message, now) for message in _messages(change, rules, change.to_tier, now))
-
-
-def _messages(change: TierChange, rules: Rules, tier: str, now: datetime) -> Iterator[Message]:
-    occasion = TierReached(tier, change.effective_from, change.valid_until)
-    for campaign in _on(tier, rules.campaigns):
-        for channel in campaign.channels:
-            yield Message(
-                intent=Intent(change.member_id, campaign.id, change.occurrence, channel),
-                template=campaign.template,
-                purpose=campaign.purpose,
-                programme_version=rules.version,
+    occasion = TierReached(change.to_tier, change.effective_from, change.valid_until)
+    return tuple(
+        planned
+        for campaign in _on(change.to_tier, rules.campaigns)
+        for planned in announced(
+            Announcement(
+                member_id=change.member_id,
+                campaign=campaign,
+                version=rules.version,
+                occurrence=change.occurrence,
                 occasion=occasion,
+                occurred_at=change.recorded_at,
                 due_at=now,
-                expires_at=campaign.tolerance.after(change.effective_from),
-            )
+                begins_at=change.effective_from,
+            ),
+            now=now,
+        )
+    )
+
+
+def announced(news: Announcement, *, now: datetime) -> Iterator[Planned]:
+    """One message for each channel of the campaign."""
+    campaign = news.campaign
+    gift = Gift(news.member_id, campaign.id, news.occurrence, news.occurred_at) if campaign.gives else None
+    for channel in campaign.channels:
+        message = Message(
+            intent=Intent(news.member_id, campaign.id, news.occurrence, channel),
+            template=campaign.template,
+            purpose=campaign.purpose,
+            programme_version=news.version,
+            occasion=news.occasion,
+            due_at=news.due_at,
+            expires_at=campaign.tolerance.after(news.begins_at),
+        )
+        yield Planned(message, _first_step(message, now), gift)
 
 
 def _on(tier: str, campaigns: Sequence[TierCampaign]) -> Iterator[TierCampaign]:
     return (campaign for campaign in campaigns if campaign.tier == tier)
 
 
-def _planned(message: Message, now: datetime) -> Planned:
+def _first_step(message: Message, now: datetime) -> Step:
     if now >= message.expires_at:
-        return Planned(message, Step("missed", "too_old"))
+        return Step("missed", "too_old")
     if message.intent.channel not in CHANNELS_SERVED:
-        return Planned(message, Step("suppressed", "channel_not_served"))
-    return Planned(message, Step("planned"))
+        return Step("suppressed", "channel_not_served")
+    return Step("planned")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
 
-from services.notifier.domain.messages import REFUSED, Message, Step
+from services.notifier.domain.messages import REFUSED, Message, Step, TierReached
 from services.notifier.domain.planning import Rules
 
 REFUSALS_MAX = 8
@@ -54,7 +54,8 @@ def due_step(message: Message, *, tier_now: str | None, rules: Rules, now: datet
     """The step of a planned message whose time has come."""
     if now >= message.expires_at:
         return Step("missed", "too_old")
-    if rules.rank(tier_now) < rules.rank(message.occasion.tier):
+    occasion = message.occasion
+    if isinstance(occasion, TierReached) and rules.rank(tier_now) < rules.rank(occasion.tier):
         return Step("suppressed", "occasion_over")
     return Step("submitting")
 

@@ -20,7 +20,8 @@ def register(app: typer.Typer) -> None:
 
 
 def lag(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """Show what every consumer has not handled and every outbox not sent, in records and seconds.
+    """Show what every consumer has not handled and every outbox not sent, in records and seconds, and what is set
+    aside for a person.
 
     Exit code 0: everything moves; 1: a partition has stopped, and its cause is shown.
     """
@@ -40,16 +41,16 @@ async def _read() -> Lag:
 
 def _show(found: Lag, console: Console) -> None:
     consumers = Table("service", "topic", "partition", "state", "behind", "seconds", "cause", title="consumers")
-    for each in found.partitions:
-        if each.records or each.state != "running":
+    for partition in found.partitions:
+        if partition.records or partition.state != "running":
             consumers.add_row(
-                each.service,
-                each.topic,
-                str(each.partition),
-                each.state,
-                f"{each.records:,}",
-                f"{each.seconds:.1f}",
-                each.cause or "",
+                partition.service,
+                partition.topic,
+                str(partition.partition),
+                partition.state,
+                f"{partition.records:,}",
+                f"{partition.seconds:.1f}",
+                partition.cause or "",
             )
     if consumers.row_count:
         console.print(consumers)
@@ -57,4 +58,10 @@ def _show(found: Lag, console: Console) -> None:
     for outbox in found.outboxes:
         outboxes.add_row(outbox.service, f"{outbox.rows:,}", f"{outbox.seconds:.1f}")
     console.print(outboxes)
+    waiting = [each for each in found.set_aside if each.dead_letters or each.parked_keys]
+    if waiting:
+        set_aside = Table("service", "dead letters", "parked keys", title="set aside: loyalty dlq ls")
+        for each in waiting:
+            set_aside.add_row(each.service, f"{each.dead_letters:,}", f"{each.parked_keys:,}")
+        console.print(set_aside)
     console.print(f"{found.records:,} records behind in {len(found.partitions)} partitions")

@@ -1,4 +1,4 @@
-"""`loyalty rebuild`: the books folded again, and compared with what is live."""
+"""`loyalty rebuild`: the books folded again, and compared with what is live or filled from the topic."""
 
 import dataclasses
 import json
@@ -8,12 +8,16 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from services.ledger.adapters.closing import check_schema, topic_is_ahead
+from services.ledger.adapters.filling import Filled
 from services.ledger.adapters.replaying import TopicIncompleteError, compare_with_entries, compare_with_topic
 from services.ledger.application.replay import Comparison, StreamError
 from services.ops.progress_bar import bar
+from services.ops.rebuilding import fill_ledger
 from services.ops.session import FOUND, database, run, settings
 
 EPILOG = "Example: loyalty rebuild ledger --from topic"
+HALTED = "the ledger stays halted; see “The ledger's database is gone” in docs/runbook.md"
 
 
 def register(app: typer.Typer) -> None:
@@ -25,31 +29,45 @@ def rebuild(
     source: Annotated[Literal["topic", "entries"], typer.Option("--from", help="Where the facts come from.")] = "topic",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Fold every fact again beside live traffic and compare with the live books; changes nothing.
+    """Fold every fact again. Books that hold all that their topic holds are compared, beside live traffic; empty or
+    older ones are filled from the topic, while the service is halted. Interrupted, it goes on where it stopped.
 
-    Exit code 0: both digests are equal; 1: the first member and number that differ are named.
+    Exit code 0: both digests are equal; 1: the first member and number that differ are named; 2: it must not begin,
+    and nothing was changed.
     """
     console = Console()
     began = time.monotonic()
     try:
-        comparison = run(compare_ledger(source, quiet=as_json))
+        done = run(rebuild_ledger(source, quiet=as_json))
     except (StreamError, TopicIncompleteError) as broken:
         _tell_broken(str(broken), service, as_json=as_json)
         raise typer.Exit(FOUND) from None
+    comparison = done.comparison if isinstance(done, Filled) else done
     if as_json:
-        typer.echo(json.dumps({"service": service, **dataclasses.asdict(comparison), "equal": comparison.equal}))
+        added = {"added": done.added} if isinstance(done, Filled) else {}
+        told = {"service": service, **added, **dataclasses.asdict(comparison), "equal": comparison.equal}
+        typer.echo(json.dumps(told))
     else:
+        if isinstance(done, Filled):
+            console.print(f"{done.added:,} facts were missing and are in the books again")
         show(comparison, time.monotonic() - began, console)
+        if isinstance(done, Filled):
+            console.print("the ledger goes on within seconds" if comparison.equal else HALTED, soft_wrap=True)
     if not comparison.equal:
         raise typer.Exit(FOUND)
 
 
-async def compare_ledger(source: str, *, quiet: bool) -> Comparison:
+async def rebuild_ledger(source: str, *, quiet: bool) -> Filled | Comparison:
     async with database("ledger") as books:
+        await check_schema(books)
+        kafka = settings().kafka_settings()
+        if source == "topic" and await topic_is_ahead(books, kafka) is not None:
+            with bar("filling the books from the topic", quiet=quiet) as progress:
+                return await fill_ledger(books, settings(), progress)
         with bar(f"folding the facts of the {source}", quiet=quiet) as progress:
             if source == "entries":
                 return await compare_with_entries(books, progress)
-            return await compare_with_topic(books, settings().kafka_settings(), progress)
+            return await compare_with_topic(books, kafka, progress)
 
 
 def show(comparison: Comparison, seconds: float, console: Console) -> None:
@@ -66,4 +84,4 @@ def _tell_broken(why: str, service: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"service": service, "equal": False, "difference": why}))
     else:
-        Console().print(f"[red]cannot be compared[/]: {why}", soft_wrap=True)
+        Console().print(f"[red]cannot be rebuilt[/]: {why}", soft_wrap=True)

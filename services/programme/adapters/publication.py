@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.envelope import event_headers
 from schemas.programme import PROGRAMME_KEY, PROGRAMME_V1, ProgrammePublished
 from services.runtime.kafka.relay import StoredOutboxRow
-from services.runtime.ports import Message, Record
+from services.runtime.ports import Message, OutboxRow, Record
+from services.runtime.postgres.unit_of_work import UnitOfWork
 
 TOPIC = "programme"
 SOURCE = "programme"
@@ -21,6 +22,12 @@ class VersionSource:
         found = await connection.execute(_FACTS, {"versions": [int(row.ref) for row in rows]})
         messages = {str(row.version): _message(row.version, bytes(row.fact)) for row in found}
         return [messages[row.ref] for row in rows]
+
+    async def facts_of_key(self, uow: UnitOfWork, topic: str, key: str) -> list[OutboxRow]:
+        if key != PROGRAMME_KEY:
+            return []
+        await uow.connection.execute(_TAKE_TURN)
+        return [OutboxRow(topic, key, str(version)) for version in await uow.connection.scalars(_VERSIONS)]
 
 
 class ProgrammeTopic:
@@ -45,4 +52,6 @@ def _message(version: int, fact: bytes) -> Message:
     return Message(TOPIC, PROGRAMME_KEY, fact, headers)
 
 
+_TAKE_TURN = text("SELECT FROM turn FOR UPDATE")
+_VERSIONS = text("SELECT version FROM version ORDER BY version")
 _FACTS = text("SELECT version, fact FROM version WHERE version = ANY(CAST(:versions AS integer[]))")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from schemas.programme import BestOf, Campaign, Expires, Pending, ProgrammeDocument, Reward, Rule, Unit
+from schemas.programme import GIFT_RULE, BestOf, Campaign, Expires, Pending, ProgrammeDocument, Reward, Rule, Unit
 from services.programme.adapters.shapes import shape_findings
 from services.programme.adapters.templates import template_findings
 from services.programme.adapters.written import Written, read_written
@@ -94,7 +94,13 @@ def _local(instant: datetime, zone: str) -> datetime:
 
 
 def _unit(unit: Unit) -> domain.Unit:
-    return domain.Unit(unit.kind == "spendable", unit.decimals, _expiry(unit.expires))
+    restored = unit.restored_points
+    return domain.Unit(
+        spendable=unit.kind == "spendable",
+        decimals=unit.decimals,
+        expiry=_expiry(unit.expires),
+        restored_for=parse(restored.at_least) if restored is not None else None,
+    )
 
 
 def _expiry(expires: Expires) -> domain.Expiry:
@@ -143,8 +149,13 @@ def _reward(reward: Reward) -> domain.Reward:
 
 
 def _campaign(campaign: Campaign) -> domain.Campaign:
-    gift = campaign.gift.unit if campaign.gift else None
-    return domain.Campaign(campaign.id, campaign.template, campaign.on.tier, gift)
+    return domain.Campaign(
+        id=campaign.id,
+        template=campaign.template,
+        tier=campaign.on.tier,
+        gift_unit=campaign.gift.unit if campaign.gift else None,
+        gift_rule=f"{GIFT_RULE}{campaign.id}" if campaign.gift else None,
+    )
 
 
 def _several(given: Any) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from datetime import date, datetime, time
 from services.programme.domain.durations import Duration
 
 LANGUAGES = ("zh", "en")
+GIFT_ACTIVITY = "gift"
+"""What campaigns give is an activity of this name, which no rule looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Unit:
     spendable: bool
     decimals: int = 0
     expiry: Expiry = Expiry(None)
+    restored_for: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class Campaign:
     template: str
     tier: str | None = None
     gift_unit: str | None = None
+    gift_rule: str | None = None
+    """The name of the gift among the rules that gave points."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from services.runtime.http.access_log import AccessLog
 from services.runtime.http.answers import RefusalMapping, install_answers
 from services.runtime.http.auth import Authenticator
-from services.runtime.http.body import BodyLimits
+from services.runtime.http.body import BodyLimits, Streamed
 from services.runtime.http.gate import Gate
 from services.runtime.http.operations import PATHS, operations_router
 from services.runtime.http.problem import PROBLEM_RESPONSE
@@ -18,7 +18,7 @@ from services.runtime.telemetry.metrics import Metrics
 BODY_LIMIT_BYTES = 262_144
 VERSION = "1"
 _NO_REFUSALS: Mapping[type[Exception], RefusalMapping] = MappingProxyType({})
-_NONE_STREAMED: Mapping[str, int] = MappingProxyType({})
+_NONE_STREAMED: Streamed = MappingProxyType({})
 
 
 def create_app(
@@ -29,12 +29,12 @@ def create_app(
     authenticator: Authenticator | None = None,
     refusals: Mapping[type[Exception], RefusalMapping] = _NO_REFUSALS,
     body_limit_bytes: int = BODY_LIMIT_BYTES,
-    streamed: Mapping[str, int] = _NONE_STREAMED,
+    streamed: Streamed = _NONE_STREAMED,
     metrics: Metrics | None = None,
     heartbeat: Heartbeat | None = None,
     middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
-    """`streamed` names media types that routes read by themselves (NDJSON, forms), with their limit in bytes."""
+    """`streamed`: by path, the media types that its route reads by itself (NDJSON, YAML), with their limits."""
     metrics = metrics or Metrics()
     app = FastAPI(
         title=title,

@@ -1,4 +1,5 @@
 import math
+import re
 from collections.abc import Mapping
 from email.message import Message as HeaderMessage
 from typing import Any
@@ -11,16 +12,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.runtime.http.problem import Problem, problem_response
 
 NESTING_LIMIT = 32
+Streamed = Mapping[str, Mapping[str, int]]
+"""Paths whose routes read some media types by themselves, each with its limit in bytes."""
+
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_EXPONENT, _LONG_NUMBER = re.compile(rb"[eE][-+0-9]"), re.compile(rb"[0-9]{300}")
 
 
 class BodyLimits:
     """Reads JSON bodies before any route does, and refuses what a parser behind it would take too kindly.
 
-    Media types in `streamed` (with the limit in bytes of each) are passed on unread, counted as they arrive.
+    What a path in `streamed` reads by itself (media types, with the limit in bytes of each) is passed on unread,
+    counted as it arrives.
     """
 
-    def __init__(self, app: ASGIApp, *, limit_bytes: int, streamed: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, *, limit_bytes: int, streamed: Streamed) -> None:
         self._app = app
         self._limit_bytes = limit_bytes
         self._streamed = streamed
@@ -30,22 +36,22 @@ class BodyLimits:
             await self._app(scope, receive, send)
             return
         try:
-            checked = await self._checked(Headers(scope=scope), receive)
+            checked = await self._checked(Headers(scope=scope), receive, self._streamed.get(scope["path"], {}))
         except Problem as problem:
             await problem_response(problem)(scope, receive, send)
             return
         await self._app(scope, checked, send)
 
-    async def _checked(self, headers: Headers, receive: Receive) -> Receive:
+    async def _checked(self, headers: Headers, receive: Receive, streamed: Mapping[str, int]) -> Receive:
         if headers.get("content-encoding", "identity") != "identity":
             raise Problem(
                 415,
                 "unsupported_content_encoding",
                 detail="bodies are taken as they are, not compressed",
             )
-        media_type = _media_type(headers)
-        if media_type in self._streamed:
-            return _counted(receive, self._streamed[media_type], headers)
+        media_type = media_type_of(headers)
+        if media_type in streamed:
+            return _counted(receive, streamed[media_type], headers)
         _refuse_announced_excess(headers, self._limit_bytes)
         body, disconnect = await _read(receive, self._limit_bytes)
         if disconnect is None and body:
@@ -59,8 +65,14 @@ def parse_json(body: bytes) -> Any:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise _unreadable(body, str(error)) from None
-    _check_values(value)
+    # Looking into every value costs more than reading them all, and hardly any body can hold what is looked for.
+    if _may_be_out_of_range(body) or b"\\u0000" in body or body.count(b"{") + body.count(b"[") > NESTING_LIMIT:
+        _check_values(value)
     return value
+
+
+def _may_be_out_of_range(body: bytes) -> bool:
+    return bool(_EXPONENT.search(body) or _LONG_NUMBER.search(body))
 
 
 def _check_json(media_type: str, body: bytes) -> None:
@@ -125,7 +137,7 @@ def _refuse_announced_excess(headers: Headers, limit_bytes: int) -> None:
         raise _too_large(limit_bytes)
 
 
-def _media_type(headers: Headers) -> str:
+def media_type_of(headers: Headers) -> str:
     message = HeaderMessage()
     message["content-type"] = headers.get("content-type", "")
     return message.get_content_type() if headers.get("content-type") else ""

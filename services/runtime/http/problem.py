@@ -72,14 +72,15 @@ def problem_response(problem: Problem) -> JSONResponse:
     if problem.status in _MUST_SAY_WHEN:
         headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
     return JSONResponse(
-        _document(problem),
+        problem_document(problem),
         status_code=problem.status,
         headers=headers,
         media_type=PROBLEM_MEDIA_TYPE,
     )
 
 
-def _document(problem: Problem) -> dict[str, Any]:
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """The body of its answer; also what stands for it where one answer tells of many things."""
     document: dict[str, Any] = {
         "type": f"urn:loyalty:problem:{problem.code}",
         "title": problem.title,

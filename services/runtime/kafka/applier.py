@@ -1,13 +1,13 @@
 """One batch, one transaction: the checkpoint's row, the records set aside, the handler, the new position."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from services.runtime.errors import InvalidMessage
 from services.runtime.kafka import checkpoints, dead_letters
-from services.runtime.kafka.batches import Batch, Raw
+from services.runtime.kafka.batches import Batch, Decoded, Raw, Undecodable
 from services.runtime.kafka.checkpoints import Advance, Checkpoint, PartitionId
 from services.runtime.kafka.handler import CaughtUp, Handler
 from services.runtime.kafka.records import identity_of
@@ -19,14 +19,30 @@ class TooManyUnreadable(Exception):
     """Records of many keys in a row cannot be read: rather a bad deploy than bad input, so no more is set aside."""
 
 
+Broken = tuple[Raw, Exception]
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of a batch: how many records went which way, and the position now held."""
+    """What became of a batch: how many records went which way, and the position now held; it stands before `broken`,
+    a record at which the partition must stop."""
 
     held: Checkpoint
-    handled: int
-    dead_lettered: int
-    parked: int
+    handled: int = 0
+    dead_lettered: int = 0
+    parked: int = 0
+    broken: Broken | None = None
+
+
+@dataclass(slots=True)
+class _Sorted:
+    next_offset: int
+    run: set[str]
+    good: list[Record[Any]] = field(default_factory=list)
+    refused: list[tuple[Raw, InvalidMessage]] = field(default_factory=list)
+    parked: list[Raw] = field(default_factory=list)
+    last: Raw | None = None
+    broken: Broken | None = None
 
 
 class Applier:
@@ -42,64 +58,68 @@ class Applier:
         self._unreadable_keys_max = unreadable_keys_max
 
     async def apply(self, held: Checkpoint, batch: Batch) -> Applied:
-        run = self._follow_unreadable_run(held, batch)
         if not batch.raw and batch.next_offset == held.next_offset:
-            return Applied(held, 0, 0, 0)
-        last = batch.raw[-1] if batch.raw else None
-        to = Advance(
-            next_offset=batch.next_offset,
-            last_offset=None if last is None else last.offset,
-            last_id=None if last is None else identity_of(last),
-            unreadable_run=run,
-        )
+            return Applied(held)
         async with self._database.begin() as uow:
-            good, refused, parked = await self._sort(uow, held, batch)
-            await dead_letters.add_dead_letters(uow, self._of.consumer, self._seal, refused)
-            await dead_letters.park(uow, self._of.consumer, self._seal, parked)
-            if good:
-                await self._handler.handle(uow, good)
+            any_parked = await self._lock(uow, held)
+            keys = await dead_letters.parked_keys(uow, self._of) if any_parked else frozenset()
+            found = self._sort(batch, held, keys)
+            if found.next_offset == held.next_offset:
+                return Applied(held, broken=found.broken)
+            await dead_letters.add_dead_letters(uow, self._of.consumer, self._seal, found.refused)
+            await dead_letters.park(uow, self._of.consumer, self._seal, found.parked)
+            if found.good:
+                await self._handler.handle(uow, found.good)
+            to = _advance(found)
             await checkpoints.advance(uow, self._of, to)
-        return Applied(_held_at(held, to), len(good), len(refused), len(parked))
+        return Applied(_held_at(held, to), len(found.good), len(found.refused), len(found.parked), found.broken)
 
     async def caught_up(self, handler: CaughtUp, held: Checkpoint, checked_at: datetime) -> None:
         async with self._database.begin() as uow:
-            await checkpoints.lock(uow, self._of, epoch=held.epoch, expected_offset=held.next_offset)
-            await handler.caught_up(uow, checked_at)
+            # What is parked has been passed, not handled.
+            if not await self._lock(uow, held):
+                await handler.caught_up(uow, checked_at)
 
-    async def _sort(
-        self, uow: UnitOfWork, held: Checkpoint, batch: Batch
-    ) -> tuple[Sequence[Record[Any]], Sequence[tuple[Raw, InvalidMessage]], Sequence[Raw]]:
-        any_parked = await checkpoints.lock(uow, self._of, epoch=held.epoch, expected_offset=held.next_offset)
-        keys = await dead_letters.parked_keys(uow, self._of) if any_parked else frozenset()
-        good: list[Record[Any]] = []
-        refused: list[tuple[Raw, InvalidMessage]] = []
-        parked: list[Raw] = []
+    async def _lock(self, uow: UnitOfWork, held: Checkpoint) -> bool:
+        return await checkpoints.lock(uow, self._of, epoch=held.epoch, expected_offset=held.next_offset)
+
+    def _sort(self, batch: Batch, held: Checkpoint, parked_keys: Collection[str]) -> _Sorted:
+        """Ends before the first record at which the partition must stop."""
+        found = _Sorted(batch.next_offset, set(held.unreadable_run))
         for raw, decoded in zip(batch.raw, batch.decoded, strict=True):
-            if raw.key in keys:
-                parked.append(raw)
-            elif isinstance(decoded, InvalidMessage):
-                refused.append((raw, decoded))
+            if raw.key in parked_keys:
+                found.parked.append(raw)
+            elif isinstance(decoded, Record):
+                found.good.append(decoded)
+                found.run.clear()
+            elif isinstance(decoded, InvalidMessage) and self._is_bearable(raw, found.run):
+                found.refused.append((raw, decoded))
+                found.run.add(raw.key or "")
             else:
-                good.append(decoded)
-        return good, refused, parked
-
-    def _follow_unreadable_run(self, held: Checkpoint, batch: Batch) -> frozenset[str]:
-        """Cuts the batch before the record that makes the run of unreadable keys too long."""
-        run = set(held.unreadable_run)
-        for index, (raw, decoded) in enumerate(zip(batch.raw, batch.decoded, strict=True)):
-            if not isinstance(decoded, InvalidMessage):
-                run.clear()
-                continue
-            longer = run | {raw.key or ""}
-            if len(longer) >= self._unreadable_keys_max:
-                error = TooManyUnreadable(
-                    f"unreadable records of {len(longer)} keys in a row, the last: {decoded.code}"
-                )
-                batch.broken, batch.next_offset = (raw, error), raw.offset
-                del batch.raw[index:], batch.decoded[index:]
+                found.broken, found.next_offset = (raw, self._why_not(decoded)), raw.offset
                 break
-            run = longer
-        return frozenset(run)
+            found.last = raw
+        return found
+
+    def _is_bearable(self, raw: Raw, run: Collection[str]) -> bool:
+        return len({*run, raw.key or ""}) < self._unreadable_keys_max
+
+    def _why_not(self, decoded: Decoded) -> Exception:
+        if isinstance(decoded, Undecodable):
+            return decoded.error
+        assert isinstance(decoded, InvalidMessage)
+        keys = self._unreadable_keys_max
+        return TooManyUnreadable(f"unreadable records of {keys} keys in a row, the last: {decoded.code}")
+
+
+def _advance(found: _Sorted) -> Advance:
+    last = found.last
+    return Advance(
+        next_offset=found.next_offset,
+        last_offset=None if last is None else last.offset,
+        last_id=None if last is None else identity_of(last),
+        unreadable_run=frozenset(found.run),
+    )
 
 
 def _held_at(held: Checkpoint, to: Advance) -> Checkpoint:

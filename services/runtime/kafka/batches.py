@@ -21,16 +21,26 @@ from services.runtime.ports import Record
 Raw = Record[bytes | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """Stands in for a record whose decoding failed as it never should: the partition stops there, but for a parked
+    key."""
+
+    error: Exception
+
+
+Decoded = Record[Any] | InvalidMessage | Undecodable
+
+
 @dataclass(slots=True)
 class Batch:
-    """Records from `start` to before `next_offset`; `raw` and `decoded` run side by side, a refusal standing in for
-    what could not be read. `broken` is a record whose decoding failed as it never should; it is not in the batch."""
+    """Records from `start` to before `next_offset`; `raw` and `decoded` run side by side, a refusal or a failure
+    standing in for what could not be read."""
 
     start: int
     next_offset: int
     raw: list[Raw] = field(default_factory=list)
-    decoded: list[Record[Any] | InvalidMessage] = field(default_factory=list)
-    broken: tuple[Raw, Exception] | None = None
+    decoded: list[Decoded] = field(default_factory=list)
 
 
 class Fetcher:
@@ -76,27 +86,20 @@ class Fetcher:
         slice_began = perf_counter()
         for raw in raws:
             record = to_record(self._kafka, raw)
-            if not self._decode_one(record, batch):
-                break
+            batch.raw.append(record)
+            batch.decoded.append(self._decode_one(record))
             if perf_counter() - slice_began > self._options.slice_seconds:
                 await asyncio.sleep(0)
                 slice_began = perf_counter()
         return batch
 
-    def _decode_one(self, record: Raw, batch: Batch) -> bool:
-        result: Record[Any] | InvalidMessage
+    def _decode_one(self, record: Raw) -> Decoded:
         try:
-            result = self._condemned.get(record.offset) or _with_value(record, self._handler.decode(record))
+            return self._condemned.get(record.offset) or with_value(record, self._handler.decode(record))
         except InvalidMessage as refusal:
-            result = refusal
+            return refusal
         except Exception as error:
-            # The loop stops the partition at this record, once everything before it is committed.
-            batch.broken = (record, _cause(error, record))
-            batch.next_offset = record.offset
-            return False
-        batch.raw.append(record)
-        batch.decoded.append(result)
-        return True
+            return Undecodable(_cause(error, record))
 
 
 def _cause(error: Exception, record: Raw) -> Exception:
@@ -106,6 +109,7 @@ def _cause(error: Exception, record: Raw) -> Exception:
     return error
 
 
-def _with_value(raw: Raw, value: Any) -> Record[Any]:
+def with_value(raw: Raw, value: Any) -> Record[Any]:
+    """The record as its handler wants it."""
     # On the way of every record: dataclasses.replace takes five times as long.
     return Record(raw.topic, raw.partition, raw.offset, raw.key, raw.headers, raw.appended_at, value)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.errors import Fenced
 from services.runtime.kafka.metrics import PartitionState
@@ -81,11 +82,40 @@ async def advance(uow: UnitOfWork, of: PartitionId, to: Advance) -> None:
 
 async def move(uow: UnitOfWork, of: PartitionId, *, to_offset: int) -> int | None:
     """By hand: who holds the partition is fenced and goes on from there. Answers the old offset, None for no row."""
-    row = (await uow.connection.execute(_LOOK, of.parameters())).one_or_none()
-    if row is None:
-        return None
-    await uow.connection.execute(_MOVE, of.parameters() | {"to": to_offset})
-    return int(row.next_offset)
+    was = await locked_position(uow, of)
+    if was is not None:
+        await uow.connection.execute(_MOVE, of.parameters() | {"to": to_offset})
+    return was
+
+
+async def locked_position(uow: UnitOfWork, of: PartitionId) -> int | None:
+    """The next offset, which stays as it is to the end of the transaction; None for no row."""
+    offset: int | None = await uow.connection.scalar(_LOOK, of.parameters())
+    return offset
+
+
+async def lock_topic(uow: UnitOfWork, consumer: str, topic: str) -> None:
+    """Holds every partition of the topic back to the end of the transaction, whoever owns it."""
+    await uow.connection.execute(_LOCK_TOPIC, {"consumer": consumer, "topic": topic})
+
+
+async def call_back(uow: UnitOfWork, of: PartitionId) -> None:
+    """By hand: who holds the partition, or stands still on it, reads its position again, with a fresh count of
+    unreadable keys."""
+    await uow.connection.execute(_CALL_BACK, of.parameters())
+
+
+async def was_touched(database: Database, of: PartitionId, *, epoch: int, owner: str) -> bool:
+    """Whether a person has moved the position or called it back since `owner` took it; not whether another owner
+    has."""
+    async with database.read() as connection:
+        return bool(await connection.scalar(_TOUCHED, of.parameters() | {"epoch": epoch, "owner": owner}))
+
+
+async def positions(connection: AsyncConnection, consumer: str) -> list[PartitionId]:
+    """Every partition in which the consumer has a position."""
+    rows = await connection.execute(_POSITIONS, {"consumer": consumer})
+    return [PartitionId(consumer, row.topic, row.partition) for row in rows]
 
 
 async def note_state(
@@ -119,9 +149,30 @@ _LOCK = text("""
     FOR UPDATE OF c
 """)
 
+_POSITIONS = text("""
+    SELECT topic, partition FROM checkpoint WHERE consumer = :consumer ORDER BY topic, partition
+""")
+
 _LOOK = text("""
     SELECT next_offset FROM checkpoint
     WHERE consumer = :consumer AND topic = :topic AND partition = :partition FOR UPDATE
+""")
+
+_LOCK_TOPIC = text("""
+    SELECT partition FROM checkpoint WHERE consumer = :consumer AND topic = :topic ORDER BY partition FOR UPDATE
+""")
+
+# State and cause stay, as with a new owner.
+_CALL_BACK = text("""
+    UPDATE checkpoint SET epoch = epoch + 1, unreadable_run = '{}'
+    WHERE consumer = :consumer AND topic = :topic AND partition = :partition
+""")
+
+_TOUCHED = text("""
+    SELECT EXISTS (
+      SELECT FROM checkpoint
+      WHERE consumer = :consumer AND topic = :topic AND partition = :partition AND epoch > :epoch AND owner = :owner
+    )
 """)
 
 # The last record is forgotten: it stands behind the new position, or is no longer kept.

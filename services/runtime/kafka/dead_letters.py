@@ -5,14 +5,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.envelope import LINK_HEADERS
 from services.runtime.errors import InvalidMessage
 from services.runtime.kafka.checkpoints import PartitionId
 from services.runtime.ports import Record, Seal, SourcePosition
 from services.runtime.postgres.unit_of_work import UnitOfWork
 
 _CLOUD_EVENT_HEADER = re.compile(r"ce_[a-z0-9]{1,40}")
-HEADERS_IN_CLEAR = ("content-type", "traceparent")
+HEADERS_IN_CLEAR = ("content-type", "traceparent", *LINK_HEADERS)
 HEADER_CHARACTERS_MAX = 500
 DETAIL_CHARACTERS_MAX = 2_000
 
@@ -59,6 +61,12 @@ async def park(uow: UnitOfWork, consumer: str, seal: Seal, records: Iterable[Rec
         await uow.connection.execute(_PARK, rows)
 
 
+async def counts(connection: AsyncConnection, consumer: str) -> dict[str, tuple[int, int]]:
+    """By topic, open dead letters and parked keys; topics without any are missing."""
+    rows = await connection.execute(_COUNTS, {"consumer": consumer})
+    return {row.topic: (row.letters, row.parked_keys) for row in rows}
+
+
 def _row(consumer: str, record: Record[bytes | None]) -> dict[str, object]:
     return {
         "consumer": consumer,
@@ -102,4 +110,11 @@ _PARK = text("""
     INSERT INTO parked (consumer, topic, key, partition, "offset", sealed, headers, appended_at)
     VALUES (:consumer, :topic, :key, :partition, :offset, :sealed, cast(:headers AS jsonb), :appended_at)
     ON CONFLICT DO NOTHING
+""")
+
+_COUNTS = text("""
+    SELECT topic, sum(letters)::int AS letters, sum(parked_keys)::int AS parked_keys FROM (
+      SELECT topic, 1 AS letters, 0 AS parked_keys FROM dead_letter WHERE consumer = :consumer AND state = 'open'
+      UNION ALL SELECT topic, 0, 1 FROM parked_key WHERE consumer = :consumer
+    ) AS aside GROUP BY topic
 """)

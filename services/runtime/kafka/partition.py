@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.runtime.errors import Fenced, HaltError, InvalidMessage, NotReady, Transient
 from services.runtime.kafka import checkpoints
-from services.runtime.kafka.applier import Applier
+from services.runtime.kafka.applier import Applied, Applier
 from services.runtime.kafka.batches import Batch, Fetcher
 from services.runtime.kafka.causes import describe
 from services.runtime.kafka.checkpoints import Checkpoint, PartitionId
@@ -121,6 +121,7 @@ class PartitionWorker:
         at = self._at
         begin = await begin_offset(at.consumer, self._tp)
         held = await checkpoints.take(at.database, self._of, owner=at.owner, begin_offset=begin)
+        self._refuse_an_older_row(held)
         self._epoch = held.epoch
         await check_range(at.consumer, self._tp, self._of, held, begin)
         if not self._position_checked:
@@ -128,6 +129,14 @@ class PartitionWorker:
             self._position_checked = True
         at.consumer.seek(self._tp, held.next_offset)
         return held
+
+    def _refuse_an_older_row(self, held: Checkpoint) -> None:
+        # Epochs only grow. Going on from such a row would decide once more what other tables no longer know either.
+        if held.epoch <= self._epoch:
+            raise HaltError(
+                f"the checkpoint of `{self._of.topic}` partition {self._of.partition} is not the one it was",
+                "this database was emptied or restored under the running service, which looks at its topics again",
+            )
 
     async def _feed(self, ahead: Ahead, start: int) -> None:
         fetcher = Fetcher(
@@ -139,12 +148,11 @@ class PartitionWorker:
             condemned=self._condemned,
         )
         try:
-            broken = False
-            while not broken:
+            while True:
                 records_max = 1 if start < self._careful_until else self._at.options.batch_records_max
                 batch = await fetcher.next_batch(start, records_max)
                 await ahead.put(batch)
-                start, broken = batch.next_offset, batch.broken is not None
+                start = batch.next_offset
         except Exception as error:
             await ahead.put(error)
         finally:
@@ -159,16 +167,17 @@ class PartitionWorker:
             if isinstance(batch, Exception):
                 return Failure(batch)
             try:
-                held = await self._apply(held, batch)
+                applied = await self._apply(held, batch)
+                held = applied.held
                 await self._tell_caught_up(held)
             except Exception as error:
                 return Failure(error, batch)
-            if batch.broken is not None:
-                record, broken_by = batch.broken
+            if applied.broken is not None:
+                record, broken_by = applied.broken
                 return Failure(broken_by, Batch(record.offset, record.offset + 1, [record], [record]))
         return None
 
-    async def _apply(self, held: Checkpoint, batch: Batch) -> Checkpoint:
+    async def _apply(self, held: Checkpoint, batch: Batch) -> Applied:
         self._watch.begin_batch(batch)
         began = perf_counter()
         applied = await self._applier.apply(held, batch)
@@ -178,7 +187,7 @@ class PartitionWorker:
         end = self._at.consumer.last_stable_offset(self._tp)
         self._watch.end_batch(batch, applied, seconds=perf_counter() - began, end_offset=end)
         await self._watch.running(self._epoch, noted=applied.held.next_offset != held.next_offset)
-        return applied.held
+        return applied
 
     async def _tell_caught_up(self, held: Checkpoint) -> None:
         handler = self._handler
@@ -228,8 +237,18 @@ class PartitionWorker:
         await self._watch.stopped(self._epoch, f"offset {offset}: {describe(error)}")
         while not self._quitting.is_set():
             await self._sleep(self._at.options.stopped_lag_interval_seconds)
+            if await self._is_released():
+                return
             with contextlib.suppress(Transient):
                 self._watch.left_behind(offset, await end_offset(self._at.consumer, self._tp))
+
+    async def _is_released(self) -> bool:
+        try:
+            return await checkpoints.was_touched(self._at.database, self._of, epoch=self._epoch, owner=self._at.owner)
+        except Exception as error:
+            if is_transient(error):
+                return False
+            raise
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -6,7 +6,7 @@ import random
 import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime.errors import Transient
 from services.runtime.kafka.causes import describe
-from services.runtime.kafka.faults import is_broker_trouble
+from services.runtime.kafka.faults import broker_trouble_is_transient, is_broker_trouble
 from services.runtime.kafka.metrics import NoMetrics, RelayMetrics
 from services.runtime.kafka.producer import BATCH_BYTES_MAX, close_producer, send_in_batches
 from services.runtime.kafka.settings import KafkaSettings
@@ -150,23 +150,10 @@ class Relay:
         async with self._database.begin() as uow:
             await uow.connection.execute(_DELETE_ROWS, {"ids": [row.id for row in rows]})
 
-    @asynccontextmanager
-    async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
-        producer = AIOKafkaProducer(
-            **self._kafka.client_options(),
-            transactional_id=self._kafka.physical(f"{self._service}.relay.{self._shard}"),
-            transaction_timeout_ms=int(self._options.transaction_timeout_seconds * 1000),
-            enable_idempotence=True,
-            acks="all",
-            max_batch_size=BATCH_BYTES_MAX,
-            compression_type="zstd",
+    def _producer(self) -> AbstractAsyncContextManager[AIOKafkaProducer]:
+        return _relay_producer(
+            self._kafka, self._service, self._shard, timeout_seconds=self._options.transaction_timeout_seconds
         )
-        try:
-            await asyncio.wait_for(producer.start(), self._options.transaction_timeout_seconds)
-            yield producer
-        finally:
-            # What is open is aborted at the broker by the next producer of this name, or by its time-out.
-            await close_producer(producer)
 
     async def _hold_lease(self) -> bool:
         # The broker's fence is what keeps the order; the row needs no write at every poll.
@@ -189,6 +176,40 @@ class Relay:
         _log.warning("relay_interrupted", service=self._service, shard=self._shard, cause=describe(error))
         seconds = self._options.backoff_seconds_min * 2 ** min(self._failures, 16)
         await _pause(stop, min(self._options.backoff_seconds_max, seconds))
+
+
+async def fence_relays(kafka: KafkaSettings, service: str, shards: int) -> None:
+    """From here on no relay that runs already can commit what it holds; Transient where the broker does not answer.
+
+    One that starts its producer anew is not kept from it: look at the ends of the topic again afterwards.
+    """
+    timeout_seconds = RelayOptions().transaction_timeout_seconds
+    for shard in range(shards):
+        with broker_trouble_is_transient():
+            async with _relay_producer(kafka, service, shard, timeout_seconds=timeout_seconds):
+                _log.info("relays_fenced", service=service, shard=shard)
+
+
+@asynccontextmanager
+async def _relay_producer(
+    kafka: KafkaSettings, service: str, shard: int, *, timeout_seconds: float
+) -> AsyncIterator[AIOKafkaProducer]:
+    """Started: every earlier producer of the same service and shard is fenced."""
+    producer = AIOKafkaProducer(
+        **kafka.client_options(),
+        transactional_id=kafka.physical(f"{service}.relay.{shard}"),
+        transaction_timeout_ms=int(timeout_seconds * 1000),
+        enable_idempotence=True,
+        acks="all",
+        max_batch_size=BATCH_BYTES_MAX,
+        compression_type="zstd",
+    )
+    try:
+        await asyncio.wait_for(producer.start(), timeout_seconds)
+        yield producer
+    finally:
+        # What is open is aborted at the broker by the next producer of this name, or by its time-out.
+        await close_producer(producer)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -49,7 +49,8 @@ class PartitionWatch:
         if end_offset is not None:
             self._lag_records = max(0, end_offset - applied.held.next_offset)
         if batch.raw:
-            self._behind_since = batch.raw[-1].appended_at
+            oldest = batch.raw[-1] if applied.broken is None else applied.broken[0]
+            self._behind_since = oldest.appended_at
             self._count(applied, seconds)
         self._tell_lag()
 
@@ -107,6 +108,8 @@ class PartitionWatch:
     def _count(self, applied: Applied, seconds: float) -> None:
         topic = self._of.topic
         total = applied.handled + applied.dead_lettered + applied.parked
+        if not total:
+            return
         self._metrics.batch(topic, records=total, seconds=seconds)
         self._metrics.outcome(topic, "handled", applied.handled)
         if applied.parked:

@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 from services.runtime.digests import IdentityDigests
 from services.runtime.http.answers import RefusalMapping
 from services.runtime.http.app import BODY_LIMIT_BYTES
+from services.runtime.http.body import Streamed
 from services.runtime.kafka.consumer import ConsumerLoop, LoopOptions
 from services.runtime.kafka.guard import TopicOwner
 from services.runtime.kafka.handler import Handler
@@ -42,12 +43,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """What a service serves over HTTP; `streamed`: media types that a route reads by itself, with limits in bytes."""
+    """What a service serves over HTTP; `streamed`: by path, media types that its route reads by itself, with limits."""
 
     routers: Sequence[APIRouter]
     refusals: Mapping[type[Exception], RefusalMapping] = field(default_factory=dict)
     body_limit_bytes: int = BODY_LIMIT_BYTES
-    streamed: Mapping[str, int] = field(default_factory=dict)
+    streamed: Streamed = field(default_factory=dict)
     middleware: Sequence[Middleware] = ()
 
 

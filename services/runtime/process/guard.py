@@ -69,6 +69,18 @@ class StartGuard:
             await stopped_within(stop, pause)
         return False
 
+    async def passed_again(self, stop: asyncio.Event) -> None:
+        """For a role that halted: pauses, and waits until everything that is checked at start holds again."""
+        while not await stopped_within(stop, self.recheck_seconds):
+            try:
+                await self._check()
+            except HaltError as halt:
+                self._halt(halt)
+            except Exception as error:
+                self._wait_for(error)
+            else:
+                return
+
     def hold(self, role: str, halt: HaltError) -> None:
         """Shuts the gate for a role that must not go on, although the checks at start were passed."""
         self._holds[role] = halt

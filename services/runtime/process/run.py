@@ -1,6 +1,7 @@
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Literal, get_args
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from services.runtime.http.auth import Authenticator
 from services.runtime.http.readiness import Check, Readiness
 from services.runtime.kafka.consumer import ConsumerLoop
 from services.runtime.kafka.faults import is_broker_trouble
+from services.runtime.kafka.handler import Handler
 from services.runtime.kafka.relay import Relay, RelayOptions
 from services.runtime.postgres.faults import is_transient
 from services.runtime.process.consumption import consumption
@@ -19,6 +21,7 @@ from services.runtime.process.definition import Api, Context, ServiceDefinition
 from services.runtime.process.guard import StartGuard
 from services.runtime.process.jobs import JobRunner
 from services.runtime.process.server import listen, serve
+from services.runtime.process.set_aside import tell_set_aside
 from services.runtime.process.signals import stop_on_signals
 from services.runtime.process.waiting import backoff_seconds, stopped_within
 from services.runtime.telemetry.heartbeat import Heartbeat
@@ -89,7 +92,11 @@ class Process:
         """Made before anything runs, so that a missing key file or setting ends the process at once."""
         definition, context, loops = self._definition, self._context, dict[str, Loop]()
         if definition.handlers and "consume" in self._roles:
-            loops["consume"] = self._consumer()
+            handlers = definition.handlers(context)
+            loops["consume"] = self._consumer(handlers)
+            loops["set_aside"] = partial(
+                tell_set_aside, context.database, context.metrics, definition.name, handlers.keys()
+            )
         if definition.outbox_source and "relay" in self._roles:
             loops["relay"] = self._relay()
         if definition.jobs and "jobs" in self._roles:
@@ -116,7 +123,7 @@ class Process:
                 return
             except HaltError as halt:
                 self._guard.hold(name, halt)
-                await stopped_within(self._stop, self._guard.recheck_seconds)
+                await self._guard.passed_again(self._stop)
             except Exception as error:
                 if not _passes_by_itself(error):
                     raise
@@ -124,10 +131,9 @@ class Process:
                 await stopped_within(self._stop, backoff_seconds(attempt))
                 attempt += 1
 
-    def _consumer(self) -> Loop:
+    def _consumer(self, handlers: Mapping[str, Handler[Any]]) -> Loop:
         definition, context = self._definition, self._context
-        assert definition.handlers is not None
-        handlers, seal = definition.handlers(context), context.seal
+        seal = context.seal
 
         async def consume(stop: asyncio.Event) -> None:
             context.consumer = ConsumerLoop(

@@ -29,6 +29,10 @@ MetricName = Literal[
     "loyalty_consumer_outcomes_total",
     # Gauge: 1 while the partition is stopped by a record that it cannot apply.
     "loyalty_consumer_partition_stopped",
+    # Gauge: dead letters that nobody has decided about.
+    "loyalty_consumer_dead_letters_open",
+    # Gauge: keys whose records are set aside by hand until they are redriven.
+    "loyalty_consumer_parked_keys",
     # Gauge: age in seconds of the oldest row of the outbox; it is the recovery point of a lost database.
     "loyalty_outbox_age_seconds",
     # Counter: messages that the relay has committed to the broker.
@@ -89,6 +93,8 @@ DEFINITIONS: Mapping[MetricName, Definition] = MappingProxyType(
         "loyalty_consumer_batch_seconds": Definition("histogram", "Seconds per batch", ("topic",)),
         "loyalty_consumer_outcomes_total": Definition("counter", "What became of records", ("topic", "outcome")),
         "loyalty_consumer_partition_stopped": Definition("gauge", "Partition stopped by a record", _PARTITION),
+        "loyalty_consumer_dead_letters_open": Definition("gauge", "Dead letters not decided about", ("topic",)),
+        "loyalty_consumer_parked_keys": Definition("gauge", "Keys parked by hand", ("topic",)),
         "loyalty_outbox_age_seconds": Definition("gauge", "Age of the oldest outbox row", ("shard",)),
         "loyalty_relay_messages_total": Definition("counter", "Messages published", ("shard",)),
         "loyalty_relay_batch_seconds": Definition("histogram", "Seconds per relay batch", ("shard",)),

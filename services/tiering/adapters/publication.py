@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.envelope import numbered_headers
 from schemas.tiers import TIER_CHANGED_V1
 from services.runtime.kafka.relay import StoredOutboxRow
-from services.runtime.ports import Message, Record
+from services.runtime.ports import Message, OutboxRow, Record
+from services.runtime.postgres.unit_of_work import UnitOfWork
 from services.tiering.adapters.standings import TOPIC
 
 SOURCE = "tiering"
@@ -23,6 +24,11 @@ class TierChangeSource:
         wanted = {"members": [UUID(row.key) for row in rows], "numbers": [int(row.ref) for row in rows]}
         found = {(str(row.member_id), row.member_seq): row for row in await connection.execute(_FACTS, wanted)}
         return [_message(found[row.key, int(row.ref)]) for row in rows]
+
+    async def facts_of_key(self, uow: UnitOfWork, topic: str, key: str) -> list[OutboxRow]:
+        await uow.connection.execute(_LOCK_STANDING, {"member_id": key})
+        numbers = await uow.connection.scalars(_NUMBERS, {"member_id": key})
+        return [OutboxRow(topic, key, str(number)) for number in numbers]
 
 
 class TiersTopic:
@@ -51,6 +57,8 @@ def _message(row: Row[Any]) -> Message:
     return Message(TOPIC, str(row.member_id), bytes(row.fact), headers)
 
 
+_LOCK_STANDING = text("SELECT FROM standing WHERE member_id = CAST(:member_id AS uuid) FOR UPDATE")
+_NUMBERS = text("SELECT member_seq FROM tier_change WHERE member_id = CAST(:member_id AS uuid) ORDER BY member_seq")
 _FACTS = text(
     "SELECT member_id, member_seq, recorded_at, fact, hash FROM tier_change WHERE (member_id, member_seq) IN"
     " (SELECT * FROM unnest(CAST(:members AS uuid[]), CAST(:numbers AS bigint[])))"

@@ -1,6 +1,7 @@
 """The notifier as a process of its own, to be killed; what it recorded is read from its database."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -12,16 +13,16 @@ from pathlib import Path
 from sqlalchemy import text
 
 from schemas.programme import ProgrammeDocument
-from schemas.tiers import TierChanged
 from services.ops.stack.keys import ensure_keys
 from services.runtime.kafka.producer import KafkaPublisher
+from services.runtime.kafka.reader import read_topic
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.kafka.topics import apply_topics
 from services.runtime.ports import Message, Record
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.unit_of_work import Database
 from tests.support.contact_desk import KEY
-from tests.support.notifier import programme_record, tier_record
+from tests.support.notifier import programme_record
 
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 40.0
@@ -48,11 +49,11 @@ class NotifierHost:
         self._lives.append(life)
         return life
 
-    async def publish(self, document: ProgrammeDocument, *facts: TierChanged) -> None:
+    async def publish(self, document: ProgrammeDocument, *records: Record[bytes | None]) -> None:
         publisher = KafkaPublisher(self.kafka)
         await publisher.start()
         try:
-            for record in (programme_record(document), *(tier_record(fact) for fact in facts)):
+            for record in (programme_record(document), *records):
                 await publisher.send(_message(record))
         finally:
             await publisher.stop()
@@ -71,6 +72,15 @@ class NotifierHost:
     async def steps(self) -> list[tuple[str, str | None]]:
         async with self.database.read() as connection:
             return [(row.fate, row.reason) for row in await connection.execute(_STEPS)]
+
+    async def given(self) -> list[str]:
+        """References of the gifts that are published, once there is one."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            gifts: list[str] = []
+            while not gifts:
+                records = [record async for batch in read_topic(self.kafka, "activities") for record in batch]
+                gifts = [json.loads(record.value or b"")["reference"] for record in records]
+            return gifts
 
     async def stop(self) -> None:
         for life in self._lives:
@@ -93,6 +103,7 @@ async def notifier_host(
         "LOYALTY_MEMBERS_URL": members_url,
         "LOYALTY_NOTIFIER_KEY": KEY,
         "LOYALTY_NOTIFIER_LEASE": f"PT{LEASE_SECONDS}S",
+        "LOYALTY_NOTIFIER_PORT": "0",
         "LOYALTY_SMTP_PORT": str(smtp_port),
     }
     database = Database(create_engine(database_url, role=None, schema="notifier", pool_size=2))

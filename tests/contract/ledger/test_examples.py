@@ -28,7 +28,7 @@ STAND_ON_EARLIER_FACTS = {
     "redemption_cancelled_after_an_expiry_and_a_debt",
     "reward_of_a_limited_stock",
     "reward_priced_in_two_units",
-} | {example.stem for example in EXAMPLES if example.stem.startswith("return_")}
+} | {example.stem for example in EXAMPLES if example.stem.startswith(("return_", "points_restored", "points_spent"))}
 
 
 def test_there_is_an_example_of_every_kind_of_fact() -> None:
@@ -44,6 +44,8 @@ def test_there_is_an_example_of_every_kind_of_fact() -> None:
         "member_status_applied",
         "points_redeemed",
         "redemption_cancelled",
+        "points_restored",
+        "points_spent_again",
     }
 
 

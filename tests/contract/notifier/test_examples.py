@@ -8,6 +8,7 @@ import pytest
 
 from schemas.messages import MessageFact
 from schemas.programme import ProgrammePublished
+from services.notifier.adapters.agenda import PostgresAgenda
 from services.notifier.adapters.member_states import PostgresMemberStates
 from services.notifier.adapters.programmes import Programmes, rules_of
 from services.notifier.adapters.store import PostgresStore
@@ -40,7 +41,7 @@ def test_a_message_fact_is_written_in_its_one_spelling(example: Path) -> None:
 
 @pytest.mark.parametrize("example", examples("members"), ids=name_of)
 def test_a_member_is_read(example: Path) -> None:
-    handler = MembersHandler(PostgresMemberStates)
+    handler = MembersHandler(PostgresMemberStates, lambda uow: PostgresAgenda(uow, PROGRAMMES))
     known = handler.decode(_record("members", example))
     assert known.member_id == json.loads(example.read_bytes())["member_id"]
 
@@ -55,8 +56,9 @@ def test_a_tier_change_is_read(example: Path) -> None:
 @pytest.mark.parametrize("example", examples("programme"), ids=name_of)
 def test_the_campaigns_of_a_programme_are_read(example: Path) -> None:
     document = ProgrammePublished.model_validate_json(example.read_bytes()).document
-    on_tiers = {campaign.id for campaign in document.campaigns if campaign.on.tier}
-    assert {campaign.id for campaign in rules_of(document).campaigns} == on_tiers
+    rules = rules_of(document)
+    assert {campaign.id for campaign in rules.campaigns} == {each.id for each in document.campaigns if each.on.tier}
+    assert {campaign.id for campaign in rules.birthdays} == {each.id for each in document.campaigns if each.on.birthday}
 
 
 def _record(topic: str, example: Path) -> Record[bytes | None]:

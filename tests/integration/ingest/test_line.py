@@ -4,7 +4,7 @@ import base64
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -173,6 +173,24 @@ async def test_an_activity_is_recorded_once(ingest: IngestService) -> None:
     published = Activity.model_validate_json(record.value or b"")
     assert (record.key, published.member_id, published.source) == (member_id, member_id, "pos.acme")
     assert published.event_id == first.json()["event_id"]
+
+
+async def test_nobody_but_the_notifier_gives_gifts(ingest: IngestService) -> None:
+    await ingest.known(CARD)
+    gift = {"source": "app.acme", "member": {"kind": "card", "value": CARD[1]}, "activity": "gift", "reference": "r"}
+    gift |= {"occurred_at": "2026-01-04T00:00:00Z"}
+    key, pretended = await ingest.key_of("app.acme", "notifier"), {"source": "notifier", "activity": "review"}
+    by_activity = await ingest.client.post("/v1/activities", json=gift, headers=key)
+    by_source = await ingest.client.post("/v1/activities", json=gift | pretended, headers=key)
+    for answer, pointer in ((by_activity, "/activity"), (by_source, "/source")):
+        assert answer.status_code == 422
+        assert [(each["pointer"], each["code"]) for each in answer.json()["errors"]] == [(pointer, "reserved")]
+
+
+async def test_a_gift_of_the_notifier_on_the_shared_topic_halts_nobody(ingest: IngestService) -> None:
+    headers = {"ce_id": str(uuid4()), "ce_source": "notifier", "ce_type": "loyalty.activity.v1"}
+    await ingest.publish(b"{}", headers, topic="activities", key=str(uuid4()))
+    await ingest.check_guard()
 
 
 async def test_a_checkout_that_nobody_sent_is_404(ingest: IngestService) -> None:

@@ -11,12 +11,11 @@ from sqlalchemy import text
 from services.ingest.adapters.books import PostgresBooks
 from services.ingest.adapters.register import PostgresRegister
 from services.ingest.adapters.returns import PostgresReturns
-from services.ingest.application.admitting import admit
+from services.ingest.application.admitting import Moment, admit
 from services.ingest.application.claiming import register, rematch
-from services.ingest.domain.identity import EventId
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
-from tests.support.sales import CARDS, OWNERS, PlainPaper, Registered, Send, event_id, expected_purchases, submission
+from tests.support.sales import CARDS, OWNERS, Registered, Send, event_id, expected_purchases, reopen, submission
 
 NOW = datetime(2026, 3, 12, tzinfo=UTC)
 LI = OWNERS[CARDS[0]]
@@ -29,13 +28,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.dispose()
 
 
-def reopen(event_id: EventId, _sealed: bytes) -> PlainPaper:
-    return PlainPaper(event_id)
-
-
 def sends(*batch: Send) -> Callable[[UnitOfWork], Awaitable[object]]:
     async def work(uow: UnitOfWork) -> None:
-        await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), [submission(send) for send in batch], NOW)
+        await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), [submission(send) for send in batch], Moment(NOW))
 
     return work
 

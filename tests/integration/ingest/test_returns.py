@@ -60,7 +60,7 @@ async def test_a_return_whose_claim_window_has_passed_is_put_before_a_person(ing
     assert SERVICE.jobs is not None
     (give_up,) = [job for job in SERVICE.jobs(ingest.context) if job.name == "give_up_returns"]
     assert await give_up.run() == 0
-    await ingest.execute("UPDATE checkout SET recorded_at = recorded_at - interval '31 days'")
+    await ingest.execute("UPDATE checkout SET waits_until = now()")
     assert await give_up.run() == 1
     await ingest.becomes(returned, outcome="review", reason="waited_too_long")
     assert len(await ingest.published("outcomes")) == 2

@@ -9,18 +9,20 @@ import pytest
 from sqlalchemy import text
 
 from services.ingest.adapters.books import PostgresBooks
+from services.ingest.adapters.overdue import PostgresOverdue
 from services.ingest.adapters.register import PostgresRegister
 from services.ingest.adapters.returns import PostgresReturns
-from services.ingest.application.admitting import admit
+from services.ingest.application.admitting import Moment, admit
 from services.ingest.application.claiming import register, rematch
-from services.ingest.application.releasing import give_up
+from services.ingest.application.ending import give_up
 from services.ingest.domain.identity import EventId
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 from tests.support.coming_back import Back, returned
-from tests.support.sales import CARDS, OWNERS, PlainPaper, Registered, Send, event_id, submission
+from tests.support.sales import CARDS, OWNERS, Registered, Send, event_id, reopen, submission
 
 NOW = datetime(2026, 3, 12, tzinfo=UTC)
+END = NOW + timedelta(days=30)
 LI, WANG = OWNERS[CARDS[0]], OWNERS[CARDS[2]]
 SALE, RETURN, VOID = Send(0, 0, CARDS[0]), Back(0, 0), Back(0, 0, is_void=True)
 REGISTRATION = Registered(LI, 1, frozenset([CARDS[0]]))
@@ -43,14 +45,10 @@ async def onlooker(database_url: str) -> AsyncIterator[Database]:
     await onlooker.dispose()
 
 
-def reopen(event_id: EventId, _sealed: bytes) -> PlainPaper:
-    return PlainPaper(event_id)
-
-
 def sends(*batch: Send | Back) -> Work:
     async def work(uow: UnitOfWork) -> None:
         sent = [submission(each) if isinstance(each, Send) else returned(each) for each in batch]
-        await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), sent, NOW)
+        await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), sent, Moment(NOW, END))
 
     return work
 
@@ -105,7 +103,7 @@ async def test_a_return_of_a_sale_by_another_card_belongs_to_the_sales_member(da
     await database.run(registers(REGISTRATION, Registered(WANG, 1, frozenset([CARDS[2]]))))
     async with database.begin() as uow:
         sent = [submission(SALE), returned(RETURN, card=CARDS[2])]
-        await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), sent, NOW)
+        await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), sent, Moment(NOW))
     assert await purchases(database) == IN_ORDER
 
 
@@ -180,14 +178,13 @@ async def test_the_backstop_takes_up_a_return_that_was_left_waiting(database: Da
 async def test_a_return_whose_sale_never_comes_is_put_before_a_person(database: Database) -> None:
     await database.run(sends(RETURN))
 
-    async def given_up(window: timedelta) -> int:
+    async def given_up(now: datetime) -> int:
         async with database.begin() as uow:
-            later = NOW + timedelta(days=31)
-            return await give_up(PostgresBooks(uow), PostgresReturns(uow, reopen), later - window, later)
+            return await give_up(PostgresBooks(uow), PostgresOverdue(uow, reopen), now)
 
-    assert await given_up(timedelta(days=32)) == 0
-    assert await given_up(timedelta(days=30)) == 1
-    assert await given_up(timedelta(days=30)) == 0
+    assert await given_up(END - timedelta(microseconds=1)) == 0
+    assert await given_up(END) == 1
+    assert await given_up(END) == 0
     async with database.read() as connection:
         rows = (await connection.execute(text("SELECT fate, reason, outcomes FROM checkout WHERE fate <> ''"))).all()
     assert [tuple(row) for row in rows] == [("review", "waited_too_long", 2)]

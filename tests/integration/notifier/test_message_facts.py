@@ -11,10 +11,11 @@ from sqlalchemy.exc import ProgrammingError
 from services.notifier.adapters.outbox import MessagesTopic
 from services.runtime.errors import HaltError
 from services.runtime.kafka.guard import check_topics_not_ahead
+from services.runtime.kafka.producer import KafkaPublisher
 from services.runtime.kafka.reader import read_topic
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.kafka.topics import apply_topics
-from services.runtime.ports import Record
+from services.runtime.ports import Message, Record
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.unit_of_work import Database
 from tests.support.contact_desk import ContactDesk
@@ -71,6 +72,14 @@ async def test_a_topic_ahead_of_its_database_halts(
     await _lose_last_fact(database_url)
     with pytest.raises(HaltError, match="behind its topic `messages`: restore the newest backup of schema `notifier`"):
         await check_topics_not_ahead(kafka=notifier.kafka, database=notifier.database, owner=MessagesTopic())
+
+
+async def test_what_others_write_to_a_shared_topic_halts_nobody(notifier: NotifierUnderTest) -> None:
+    publisher = KafkaPublisher(notifier.kafka)
+    await publisher.start()
+    await publisher.send(Message("activities", new_member(), b"{}", {"ce_source": "ingest"}))
+    await publisher.stop()
+    await check_topics_not_ahead(kafka=notifier.kafka, database=notifier.database, owner=MessagesTopic())
 
 
 async def _welcomed(notifier: NotifierUnderTest, desk: ContactDesk) -> str:

@@ -81,7 +81,7 @@ async def test_a_member_who_is_known_and_was_told_nothing_has_no_messages(
     member = new_member()
     await notifier.take("members", _registered(notifier, member))
     answer = await http.get(f"/v1/members/{member}/messages")
-    assert answer.json() == {"member_id": member, "messages": [], "next_cursor": None}
+    assert answer.json() == {"member_id": member, "upcoming": [], "messages": [], "next_cursor": None}
 
 
 async def test_unknown_members_and_malformed_ids_are_told_apart(http: httpx.AsyncClient) -> None:

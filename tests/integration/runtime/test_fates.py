@@ -1,9 +1,12 @@
 """What becomes of records, good and bad, on a real broker and a real database."""
 
+from dataclasses import replace
+
+from services.runtime.kafka.checkpoints import PartitionId, move
 from services.runtime.kafka.consumer import ConsumerLoop
 from services.runtime.kafka.metrics import PartitionState
-from tests.support.counting_handler import ConfirmingHandler, CountingHandler
-from tests.support.counting_world import World, keys_in_order, until
+from tests.support.counting_handler import GROUP, INPUT, ConfirmingHandler, CountingHandler, MendedHandler
+from tests.support.counting_world import QUICK, World, keys_in_order, until
 
 
 def spread(count: int, word: str = "count") -> list[tuple[str, str]]:
@@ -82,6 +85,29 @@ async def test_unreadable_records_of_twenty_keys_in_a_row_stop_the_partition(wor
     assert await world.query("SELECT count(*) FROM dead_letter") == [(19,)]
 
 
+async def test_the_run_of_unreadable_keys_is_kept_over_batches_and_over_once_the_reader_is_mended(world: World) -> None:
+    keys = await keys_of_one_partition(world, 20)
+    await world.publish([(key, "poison") for key in keys] + [(keys[0], "count")], first=1_000)
+    async with world.running(CountingHandler(), replace(QUICK, batch_records_max=3, batch_records_min=3)) as loop:
+        await until(lambda: is_stopped(loop), "the partition has stopped")
+    assert await world.query("SELECT count(*) FROM dead_letter") == [(19,)]
+    async with world.running(MendedHandler()):
+        await until(lambda: has_counted(world, 122), "the twentieth is read, and what follows")
+    assert await world.query("SELECT 1 FROM checkpoint WHERE unreadable_run <> '{}'") == []
+
+
+async def test_a_person_who_calls_a_stopped_partition_back_begins_the_run_anew(world: World) -> None:
+    keys = await keys_of_one_partition(world, 20)
+    await world.publish([(key, "poison") for key in keys], first=1_000)
+    async with world.running(CountingHandler()) as loop:
+        await until(lambda: is_stopped(loop), "the partition has stopped")
+        (row,) = await world.query("SELECT partition, next_offset FROM checkpoint WHERE state = 'stopped'")
+        async with world.database.begin() as uow:
+            await move(uow, PartitionId(GROUP, INPUT, row.partition), to_offset=row.next_offset)
+        await until(lambda: has_letters(world, 20), "the twentieth is set aside as well")
+        await until(lambda: has_no_lag(loop), "the partition goes on without a restart")
+
+
 async def test_a_tripped_assertion_stops_its_partition_with_the_cause_while_the_others_go_on(world: World) -> None:
     ids = await world.publish(spread(200))
     await world.publish([("k0", "count"), ("k0", "trip"), ("k0", "count")], first=200)
@@ -112,7 +138,7 @@ async def test_a_stopped_partition_is_tried_again_on_start_and_then_runs(world: 
     await world.publish([("k", "count"), ("k", "trip")])
     async with world.running(CountingHandler()) as loop:
         await until(lambda: is_stopped(loop), "the partition has stopped")
-    async with world.running(RepairedHandler()):
+    async with world.running(MendedHandler()):
         await until(lambda: has_counted(world, 2), "the record went through")
     assert await world.query("SELECT 1 FROM checkpoint WHERE state <> 'running' OR cause IS NOT NULL") == []
 
@@ -154,19 +180,16 @@ async def test_an_idle_handler_is_told_that_it_has_caught_up(world: World) -> No
         await until(told_again, "it is told again while nothing comes")
 
 
-class RepairedHandler(CountingHandler):
-    """The handler after the repair: nothing trips it."""
-
-    def decode(self, record: object) -> str:
-        return "count"
-
-
 async def has_counted(world: World, count: int) -> bool:
     return len(await world.counted()) == count
 
 
 async def has_counted_more(world: World, count: int) -> bool:
     return len(await world.counted()) > count
+
+
+async def has_letters(world: World, count: int) -> bool:
+    return len(await world.query("SELECT 1 FROM dead_letter")) == count
 
 
 async def has_parked(world: World, count: int) -> bool:

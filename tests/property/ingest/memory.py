@@ -1,13 +1,13 @@
 """The door's tables in memory, for one user at a time."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from services.ingest.application.ports import ConflictRow, Entry, OutcomeRow, PurchaseRow, Unclaimed, WaitingReturn
-from services.ingest.domain.admission import Fate, Standing
+from services.ingest.application.ports import ConflictRow, Entry, Kept, OutcomeRow, PurchaseRow
+from services.ingest.domain.admission import Fate
 from services.ingest.domain.identity import EventId, MemberId
 from services.ingest.domain.ownership import Holding, MemberIdentities
-from tests.support.sales import PlainPaper
+from tests.support.sales import reopen
 
 
 class MemoryBooks:
@@ -60,17 +60,17 @@ class MemoryRegister:
         self._versions |= {state.member_id: state.version for state in states}
         self._books.holdings |= {holding.digest: holding for holding in holdings}
 
-    async def owned_unclaimed(self, limit: int) -> Collection[bytes]:
-        return [digest for digest in self._books.holdings if self._unclaimed([digest])][:limit]
+    async def owned_unclaimed(self, now: datetime, limit: int) -> Collection[bytes]:
+        return [digest for digest in self._books.holdings if self._unclaimed([digest], now)][:limit]
 
-    async def lock_unclaimed(self, digests: Collection[bytes], limit: int) -> Sequence[Unclaimed]:
-        return [Unclaimed(entry, PlainPaper(entry.event_id)) for entry in self._unclaimed(digests)][:limit]
+    async def lock_unclaimed(self, digests: Collection[bytes], now: datetime, limit: int) -> Sequence[Kept]:
+        return [Kept(entry, reopen(entry)) for entry in self._unclaimed(digests, now)][:limit]
 
-    def _unclaimed(self, digests: Collection[bytes]) -> list[Entry]:
+    def _unclaimed(self, digests: Collection[bytes], now: datetime) -> list[Entry]:
         return [
             entry
             for entry in self._books.entries.values()
-            if entry.standing and entry.standing.fate is Fate.UNCLAIMED and entry.standing.identity in digests
+            if _waits(entry, Fate.UNCLAIMED, now) and entry.standing and entry.standing.identity in digests
         ]
 
 
@@ -78,31 +78,43 @@ class MemoryReturns:
     def __init__(self, books: MemoryBooks) -> None:
         self._books = books
 
-    async def lock_waiting(self, originals: Collection[EventId]) -> Sequence[WaitingReturn]:
-        return self._waiting(lambda entry, standing: standing.original_id in originals)
+    async def lock_waiting(self, originals: Collection[EventId], now: datetime) -> Sequence[Kept]:
+        return [each for each in self._waiting(now) if each.standing.original_id in originals]
 
-    async def matched(self, limit: int) -> Mapping[EventId, MemberId]:
-        originals = [each.entry.standing.original_id for each in self._waiting(any_of_them) if each.entry.standing]
+    async def matched(self, now: datetime, limit: int) -> Mapping[EventId, MemberId]:
+        originals = [each.standing.original_id for each in self._waiting(now)]
         known = [self._books.entries[each] for each in originals if each is not None]
         members = {each.event_id: each.standing.member_id for each in known if each.standing}
         return {event_id: member for event_id, member in members.items() if member is not None}
 
-    async def lock_overdue(self, recorded_before: datetime, limit: int) -> Sequence[WaitingReturn]:
-        def is_overdue(entry: Entry, _: Standing) -> bool:
-            return entry.recorded_at is not None and entry.recorded_at < recorded_before
-
-        return self._waiting(is_overdue)[:limit]
-
-    def _waiting(self, is_wanted: Callable[[Entry, Standing], bool]) -> list[WaitingReturn]:
-        return [
-            WaitingReturn(entry, PlainPaper(entry.event_id))
-            for entry in self._books.entries.values()
-            if entry.standing and entry.standing.fate is Fate.WAITING and is_wanted(entry, entry.standing)
-        ]
+    def _waiting(self, now: datetime) -> list[Kept]:
+        entries = self._books.entries.values()
+        return [Kept(entry, reopen(entry)) for entry in entries if _waits(entry, Fate.WAITING, now)]
 
 
-def any_of_them(_entry: Entry, _standing: Standing) -> bool:
-    return True
+class MemoryOverdue:
+    def __init__(self, books: MemoryBooks) -> None:
+        self._books = books
+
+    async def lock_overdue(self, fate: Fate, now: datetime, limit: int) -> Sequence[Kept]:
+        waiting = [each for each in self._books.entries.values() if each.standing and each.standing.fate is fate]
+        return [Kept(entry, reopen(entry)) for entry in waiting if not _waits(entry, fate, now)][:limit]
+
+    async def lock_stranded(self, limit: int) -> Sequence[Kept]:
+        entries = self._books.entries
+        waiting = [each for each in entries.values() if each.standing and each.standing.fate is Fate.WAITING]
+        originals = {each.event_id: self._fate(each) for each in waiting}
+        return [Kept(each, reopen(each)) for each in waiting if originals[each.event_id] is Fate.LAPSED][:limit]
+
+    def _fate(self, waiting: Entry) -> Fate | None:
+        assert waiting.standing is not None
+        assert waiting.standing.original_id is not None
+        original = self._books.entries[waiting.standing.original_id].standing
+        return original.fate if original else None
+
+
+def _waits(entry: Entry, fate: Fate, now: datetime) -> bool:
+    return entry.standing is not None and entry.standing.fate is fate and entry.standing.waits_at(now)
 
 
 NOW = datetime.fromisoformat("2026-03-12T00:00:00+00:00")

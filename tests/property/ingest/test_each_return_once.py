@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.application.admitting import admit
+from services.ingest.application.admitting import Moment, admit
 from services.ingest.application.claiming import register, rematch
 from services.ingest.application.ports import Submission
 from services.ingest.domain.identity import EventId
@@ -34,7 +34,7 @@ async def play(batches: list[list[Step]]) -> MemoryBooks:
     books = MemoryBooks()
     members, returns = MemoryRegister(books), MemoryReturns(books)
     for batch in batches:
-        await admit(books, returns, [sent(each) for each in batch if not isinstance(each, Registered)], NOW)
+        await admit(books, returns, [sent(each) for each in batch if not isinstance(each, Registered)], Moment(NOW))
         states = [each.state() for each in batch if isinstance(each, Registered)]
         await register(books, members, returns, states, NOW)
     assert await rematch(books, members, returns, NOW) == 0, "nothing is left for the backstop"

@@ -7,7 +7,7 @@ from itertools import groupby
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.application.admitting import admit
+from services.ingest.application.admitting import Moment, admit
 from services.ingest.application.claiming import register, rematch
 from tests.property.ingest.memory import NOW, MemoryBooks, MemoryRegister, MemoryReturns
 from tests.support.sales import SENDS, Registered, Send, expected_purchases, registrations, submission
@@ -37,7 +37,7 @@ async def play(history: list[Step], batch_limit: int) -> tuple[MemoryBooks, int]
             part = batch[start : start + batch_limit]
             if is_send:
                 sent = [submission(step) for step in part if isinstance(step, Send)]
-                met += sum((await admit(books, returns, sent, NOW)).values())
+                met += sum((await admit(books, returns, sent, Moment(NOW))).values())
             else:
                 states = [step.state() for step in part if isinstance(step, Registered)]
                 await register(books, members, returns, states, NOW)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from services.notifier.application.ports import Due, Letter, LookupUnavailable, Store, Submission
+from services.notifier.domain.gifts import Gift
 from services.notifier.domain.messages import Intent, MemberId, Message, MessageId, Step
 from services.notifier.domain.planning import Rules
 from services.notifier.domain.sending import Accepted, Contact, Delivery, Refused, Unavailable, Unclear
@@ -40,6 +41,7 @@ class Tables:
     next_at: dict[MessageId, datetime] = field(default_factory=dict)
     lease_until: dict[MessageId, datetime] = field(default_factory=dict)
     steps: list[tuple[MessageId, Step]] = field(default_factory=list)
+    gifts: list[Gift] = field(default_factory=list)
 
 
 @dataclass
@@ -66,6 +68,12 @@ class MemoryStore:
         self, steps: Sequence[tuple[Message, Step]], *, now: datetime, lease_until: datetime | None = None
     ) -> list[str]:
         return [self._record(message, step, lease_until) for message, step in steps]
+
+    async def give(self, gifts: Sequence[Gift], *, now: datetime) -> None:
+        self.tables.gifts += gifts
+
+    async def gone(self, member_ids: Collection[MemberId]) -> set[MemberId]:
+        return set()
 
     async def due(self, *, now: datetime, limit: int) -> list[Due]:
         ready = [message for message, at in self.tables.next_at.items() if at <= now]

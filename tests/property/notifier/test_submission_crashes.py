@@ -20,7 +20,15 @@ from tests.property.notifier.memory import Fuse, Killed, MemoryDatabase, MortalP
 ENDS = {"sent", "maybe_sent", "suppressed", "missed"}
 MEMBERS = [MemberId(f"00000000-0000-4000-8000-00000000000{n}") for n in range(3)]
 CONTACT = Contact(status="active", consent=True, address="li@example.com", locale="zh-CN", name=None)
-CAMPAIGN = TierCampaign("welcome", "gold", ("email",), "welcome", "marketing", Duration(exact=timedelta(days=2)))
+CAMPAIGN = TierCampaign(
+    id="welcome",
+    tier="gold",
+    channels=("email",),
+    template="welcome",
+    purpose="marketing",
+    tolerance=Duration(exact=timedelta(days=2)),
+    gives=True,
+)
 RULES = Rules(version=1, levels=("gold",), campaigns=(CAMPAIGN,))
 LIMITS = SendingLimits(at_once=2)
 DELIVERIES: list[Delivery] = [Accepted(), Unclear(), Refused(for_good=True), Refused(for_good=False), Unavailable()]
@@ -101,6 +109,11 @@ class Submissions(RuleBasedStateMachine):
     @invariant()
     def every_occasion_has_one_message(self) -> None:
         assert len(self.database.tables.messages) == len(self.changes)
+
+    @invariant()
+    def every_occasion_has_one_gift(self) -> None:
+        gifts = self.database.tables.gifts
+        assert len(gifts) == len(set(gifts)) == len(self.changes)
 
     def teardown(self) -> None:
         self.outside = replace(self.outside, members_away=False, broker_away=False, mood=Accepted())

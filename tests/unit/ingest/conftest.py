@@ -1,3 +1,4 @@
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,7 +20,7 @@ def shared_door() -> tuple[FastAPI, Counter, FixedKeys]:
 def counter(shared_door: tuple[FastAPI, Counter, FixedKeys]) -> Counter:
     _, counter, _ = shared_door
     counter.published.clear()
-    counter.away = False
+    counter.away, counter.limit = False, sys.maxsize
     return counter
 
 

@@ -6,10 +6,11 @@ from schemas.checkouts import Checkout
 from schemas.outcomes import Outcome
 from schemas.purchases import Purchase
 from services.ingest.adapters.papers import seal_context
-from services.ingest.domain.admission import ClaimedBy, Fate, Reason
+from services.ingest.application.ports import Entry, Told
+from services.ingest.domain.admission import ClaimedBy, Fate, Reason, Standing
 from services.ingest.domain.identity import MemberId
 from services.runtime.seal import Seal
-from tests.support.checkouts import FULL_SALE, NOW, RETURN, SEAL_KEY, VOID, reader, submission
+from tests.support.checkouts import FULL_SALE, NOW, RETURN, SEAL_KEY, VOID, reopener, submission
 
 MEMBER = MemberId(submission(FULL_SALE).arrival.event_id)
 PERSONAL = ["880012345678", "王芳", "R-0042", "拿铁", "4111111111111111", "4e0c", "SN-1"]
@@ -60,7 +61,7 @@ def test_the_reference_of_a_redemption_is_kept_and_that_of_a_card_is_not() -> No
 
 def test_an_outcome_carries_the_whole_checkout_for_those_with_the_key_only() -> None:
     sent = submission(FULL_SALE)
-    told = sent.paper.as_outcome(1, Fate.UNCLAIMED, Reason.UNKNOWN_IDENTITY, NOW, sent.paper.sealed())
+    told = sent.paper.as_outcome(Told(1, Fate.UNCLAIMED, Reason.UNKNOWN_IDENTITY, NOW), sent.paper.sealed())
     assert not [personal for personal in PERSONAL if personal in told.decode()]
     outcome = Outcome.model_validate_json(told)
     assert outcome.sealed_body is not None
@@ -71,7 +72,9 @@ def test_an_outcome_carries_the_whole_checkout_for_those_with_the_key_only() -> 
 
 def test_a_sealed_checkout_reads_again_as_the_same_purchase() -> None:
     sent = submission(FULL_SALE)
-    again = reader().reopen(sent.arrival.event_id, sent.paper.sealed())
+    arrival = sent.arrival
+    standing = Standing(Fate.UNCLAIMED, Reason.UNKNOWN_IDENTITY, arrival.fingerprint, arrival.identity)
+    again = reopener().reopen(Entry(arrival.event_id, standing, sealed=sent.paper.sealed()))
     assert again.as_purchase(MEMBER, ClaimedBy.TILL, NOW) == sent.paper.as_purchase(MEMBER, ClaimedBy.TILL, NOW)
 
 

@@ -1,17 +1,19 @@
 """A customer who buys, brings back and changes tier: the account and its whole stream, one command after another."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from services.ledger.domain.commands import (
     ApplyTier,
+    CancelRedemption,
     Command,
     ForPoints,
     RecordPurchase,
     RecordReturn,
     RedeemPoints,
     Settle,
+    Wish,
 )
 from services.ledger.domain.decide import decide
 from services.ledger.domain.evidence import ReturnedLine
@@ -20,13 +22,16 @@ from services.ledger.domain.facts import (
     CommandKey,
     Fact,
     Line,
+    RedemptionCancelled,
     ReturnRecorded,
     ReturnVoided,
     SourcePosition,
+    SpendingFact,
     Tender,
 )
 from services.ledger.domain.ids import EventId, event_id_of
 from services.ledger.domain.rules import Rules
+from services.ledger.domain.spending import first_excess
 from services.ledger.domain.state import Balance, new_account
 from services.ledger.domain.verify import first_imbalance
 from tests.unit.ledger.builders import MEMBER, WEDNESDAY, P, purchase, tier
@@ -57,14 +62,47 @@ class Customer:
         return command.event_id
 
     def returns(self, original: EventId, *lines: ReturnedLine, **changes: Any) -> ReturnRecorded:
-        facts = self.record(self._coming_back("return", original, *lines, **changes))
+        facts = self.record(self.coming_back("return", original, *lines, **changes))
         (recorded,) = [fact for fact in facts if isinstance(fact, ReturnRecorded)]
         return recorded
 
     def voids(self, original: EventId, **changes: Any) -> ReturnRecorded | ReturnVoided:
-        facts = self.record(self._coming_back("void", original, **changes))
-        (recorded,) = [fact for fact in facts if isinstance(fact, ReturnRecorded | ReturnVoided)]
+        return self.brings(self.coming_back("void", original, **changes))
+
+    def brings(self, command: RecordReturn) -> ReturnRecorded | ReturnVoided:
+        """What comes back in any way."""
+        (recorded,) = [fact for fact in self.record(command) if isinstance(fact, ReturnRecorded | ReturnVoided)]
         return recorded
+
+    def redeems(self, wish: Wish, name: str) -> EventId:
+        command = RedeemPoints(
+            event_id=event_id_of("spent", name),
+            occurred_at=self.now,
+            clock=self.now,
+            command=CommandKey("till", name, "d" * 64),
+            wish=wish,
+            order=None,
+            status="active",
+        )
+        self.record(command)
+        return command.event_id
+
+    def cancels(self, redemption: EventId) -> RedemptionCancelled:
+        """Raises RedemptionAlreadyCancelled."""
+        name = f"cancel {len(self.stream)}"
+        command = CancelRedemption(
+            event_id=event_id_of(name),
+            occurred_at=self.now,
+            clock=self.now,
+            command=CommandKey("till", name, "c" * 64),
+            redemption_id=redemption,
+            spending=tuple(self.spending()),
+        )
+        (cancelled,) = [fact for fact in self.record(command) if isinstance(fact, RedemptionCancelled)]
+        return cancelled
+
+    def spending(self) -> list[SpendingFact]:
+        return [fact for fact in self.stream if isinstance(fact, SpendingFact)]
 
     def reaches(self, name: str | None, since: datetime) -> tuple[Fact, ...]:
         command: ApplyTier = tier(name, since=since, seq=self.state.tier_seq + 1, clock=self.now)
@@ -74,7 +112,7 @@ class Customer:
         self.now = until
         self.record(Settle(clock=until))
 
-    def _coming_back(self, kind: str, original: EventId, *lines: ReturnedLine, **changes: Any) -> RecordReturn:
+    def coming_back(self, kind: str, original: EventId, *lines: ReturnedLine, **changes: Any) -> RecordReturn:
         self._sequence += 1
         return coming_back(kind, original, *lines, at=self.now, number=self._sequence, **changes)
 
@@ -84,7 +122,8 @@ class Customer:
     def books_are_in_order(self) -> bool:
         causes = [(fact.cause.event_id, fact.cause.part) for fact in self.stream]
         is_same = fold(new_account(MEMBER), self.stream) == self.state
-        return is_same and first_imbalance(self.state) is None and len(set(causes)) == len(causes)
+        is_excessive = first_excess(self.spending()) is not None
+        return is_same and not is_excessive and first_imbalance(self.state) is None and len(set(causes)) == len(causes)
 
 
 def coming_back(
@@ -124,19 +163,16 @@ def taken(fact: ReturnRecorded, unit: str = "points") -> int:
     return sum(change.before - change.after for change in fact.changes if change.unit == unit)
 
 
-def spend(customer: Customer, points: int) -> None:
+def spend(customer: Customer, points: int) -> EventId:
     """Redeems so many points, or none."""
-    if not points:
-        return
     name = str(len(customer.stream))
-    customer.record(
-        RedeemPoints(
-            event_id=event_id_of("spent", name),
-            occurred_at=customer.now,
-            clock=customer.now,
-            command=CommandKey("till", name, "d" * 64),
-            wish=ForPoints("points", points),
-            order=None,
-            status="active",
-        )
-    )
+    event_id = event_id_of("spent", name)
+    if points:
+        customer.redeems(ForPoints("points", points), name)
+    return event_id
+
+
+def paid(points: Mapping[EventId, int], total: int) -> tuple[Tender, ...]:
+    """Tenders of a basket that came to `total`: what redemptions paid of it, in minor units, the rest by card."""
+    in_points = tuple(Tender("points", amount, redemption) for redemption, amount in points.items())
+    return (*in_points, Tender("card", total - sum(points.values())))

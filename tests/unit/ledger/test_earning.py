@@ -4,7 +4,7 @@ from fractions import Fraction
 import pytest
 
 from services.ledger.domain.decide import decide
-from services.ledger.domain.facts import Tender
+from services.ledger.domain.facts import ActivityRecorded, Tender
 from services.ledger.domain.rules import Basis, Cap, Earn, Rounding, Rule, Scope, When
 from services.ledger.domain.state import new_account
 from tests.unit.ledger.builders import (
@@ -227,6 +227,29 @@ def test_an_activity_earns_by_the_rules_that_name_it() -> None:
 
     assert state.units["points"].available == 30
     assert state.member_seq == 3
+
+
+GIFT = Rule("campaign:birthday", Earn("points", Fraction(100)))
+
+
+def test_C22_a_gift_of_a_campaign_is_what_the_campaign_says_and_no_tier_multiplies_it() -> None:
+    giving = programme(BASE, Rule("gift", FIFTY, When(activity="gift")), gifts={"birthday": GIFT})
+    gift = activity("gift", source="notifier", reference="birthday/2026", campaign="birthday")
+
+    (recorded,) = decide(given(tier("gold", since=local(2026, 1, 1))), gift, (giving,))
+
+    assert isinstance(recorded, ActivityRecorded)
+    assert [(award.rule, award.points) for award in recorded.awards] == [("campaign:birthday", 100)]
+    assert [move.lot for move in recorded.moves] == ["points@2027-03-31T16:00:00Z"]
+
+
+def test_a_gift_of_a_campaign_that_the_version_lacks_is_recorded_and_worth_nothing() -> None:
+    gift = activity("gift", source="notifier", reference="easter/2026", campaign="easter")
+
+    (recorded,) = decide(NEW, gift, (programme(BASE, gifts={"birthday": GIFT}),))
+
+    assert isinstance(recorded, ActivityRecorded)
+    assert (recorded.awards, recorded.moves, recorded.reference) == ((), (), "easter/2026")
 
 
 def test_a_tier_counts_from_its_first_instant_and_not_before() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from services.ledger.domain.evidence import ReturnedLine
 from services.ledger.domain.expiry import Duration, Validity
-from services.ledger.domain.facts import Tender
+from services.ledger.domain.facts import PurchaseRecorded, Tender
 from services.ledger.domain.ids import event_id_of
 from services.ledger.domain.moves import Bucket
 from services.ledger.domain.returns import OriginalMissingError
@@ -47,6 +47,22 @@ def test_pending_points_of_the_purchase_are_taken_first_and_those_of_others_are_
 
     assert [(move.source, move.points) for move in recorded.moves] == [(Bucket.PENDING, 10)]
     assert customer.balance() == Balance(issued=60, pending=20, available=30, reversed=10)
+
+
+def test_what_is_pending_for_other_purchases_repays_the_debt_only_when_it_is_there() -> None:
+    pending = Rule("later", Earn("points", Fraction(1), Basis.AMOUNT, 100), pending=Pending(Duration(days=14)))
+    customer = Customer(with_policy("debt", pending))
+    sale = customer.buys(line(1000))
+    customer.waits(local(2026, 3, 26))
+    spend(customer, 10)
+    customer.buys(line(3000))
+
+    recorded = customer.returns(sale, *whole(line(1000)))
+
+    assert [(move.source, move.points) for move in recorded.moves] == [(Bucket.DEBT, 10)]
+    assert customer.balance() == Balance(issued=40, debt=10, pending=30, spent=10, reversed=10)
+    customer.waits(local(2026, 4, 10))
+    assert customer.balance() == Balance(issued=40, available=20, spent=10, reversed=10)
 
 
 def test_a_sale_of_which_everything_came_back_keeps_no_visit_points() -> None:
@@ -175,8 +191,12 @@ def test_points_of_a_unit_that_lasts_for_ever_are_taken_too() -> None:
     assert customer.balance("growth") == Balance(issued=10, reversed=10)
 
 
-def test_purchases_are_counted_whether_or_not_they_come_back() -> None:
+def test_the_number_of_a_visit_is_never_given_twice_whatever_comes_back() -> None:
     customer = Customer()
+    returned = customer.voids(customer.buys(line(1000)))
+    customer.voids(returned.cause.event_id)
     customer.voids(customer.buys(line(1000)))
+    customer.buys(line(1000))
 
-    assert customer.state.visits == 1
+    assert [fact.visit for fact in customer.stream if isinstance(fact, PurchaseRecorded)] == [1, 2, 3]
+    assert customer.state.visits == 3

@@ -108,3 +108,16 @@ def test_a_return_after_a_void_takes_nothing_and_is_flagged() -> None:
     assert customer.returns(sale, *whole(line(1000))).review == "more_than_sold"
     assert customer.voids(sale).review == "already_voided"
     assert customer.balance() == Balance(issued=10, reversed=10)
+
+
+def test_a_return_of_a_return_does_nothing_and_is_flagged_and_so_is_its_void() -> None:
+    customer = Customer()
+    returned = customer.returns(customer.buys(line(1000)), *whole(line(1000)))
+    balance = customer.balance()
+
+    again = customer.brings(customer.coming_back("return", returned.cause.event_id, *whole(line(1000))))
+    voided = customer.voids(again.cause.event_id)
+
+    assert (again.review, voided.review) == ("not_a_sale", "already_voided")
+    assert customer.balance() == balance
+    assert customer.books_are_in_order()

@@ -1,7 +1,7 @@
 """From a template to the bytes of a mail."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -15,9 +15,9 @@ from services.notifier.adapters.programmes import duration_of
 from services.notifier.adapters.smtp import compose
 from services.notifier.application.ports import Letter
 from services.notifier.domain.durations import Duration
-from services.notifier.domain.messages import Intent, MemberId, Message, TierReached
+from services.notifier.domain.messages import BirthdayComes, Intent, MemberId, Message, TierReached
 from services.notifier.domain.sending import Contact
-from tests.support.notifier import SENDER, programme
+from tests.support.notifier import SENDER, birthday_programme, programme
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 MESSAGE = Message(
@@ -28,6 +28,12 @@ MESSAGE = Message(
     occasion=TierReached("gold", NOW, datetime(2027, 12, 31, 16, tzinfo=UTC)),
     due_at=NOW,
     expires_at=NOW,
+)
+BIRTHDAY = replace(
+    MESSAGE,
+    intent=replace(MESSAGE.intent, campaign="birthday", occurrence="2027"),
+    template="birthday",
+    occasion=BirthdayComes(date(2027, 2, 28)),
 )
 CONTACT = Contact(status="active", consent=True, address="li@example.com", locale="zh-CN", name="李雷")
 
@@ -53,6 +59,19 @@ def test_a_template_in_one_language_serves_everybody() -> None:
 
 def test_a_nameless_member_is_addressed_as_member() -> None:
     assert _rendered(contact=replace(CONTACT, name=None)).subject == "会员，恭喜您成为金卡会员"
+
+
+@pytest.mark.parametrize(("locale", "text"), [("zh-CN", "2027-02-28：100 积分"), ("en-GB", "2027-02-28: 100 points")])
+def test_a_birthday_letter_names_the_day_and_the_gift(locale: str, text: str) -> None:
+    letter = render(birthday_programme(), BIRTHDAY, replace(CONTACT, locale=locale), "li@example.com")
+    assert letter.body == text
+
+
+def test_a_gift_is_counted_as_people_count_it() -> None:
+    stars = {"name": {"zh": "星", "en": "stars"}, "decimals": 3}
+    document = birthday_programme(changes={"gift": {"unit": "points", "points": 1700}})
+    document = ProgrammeDocument.model_validate(document.model_dump() | {"units": {"points": stars}, "tiers": None})
+    assert render(document, BIRTHDAY, CONTACT, "li@example.com").body == "2027-02-28：1.7 星"
 
 
 def test_plain_text_is_not_escaped_and_html_is() -> None:

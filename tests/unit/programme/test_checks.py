@@ -29,6 +29,8 @@ def test_the_small_programme_has_nothing_to_complain_about() -> None:
 
 POINTS_RULE = {"id": "extra", "earn": {"unit": "points", "points": 10}}
 
+GIVING = SMALL["campaigns"][0] | {"gift": {"unit": "points", "points": 5}}
+
 ERRORS = [
     ("currency", "CNX", "currency", "unknown_currency"),
     ("time_zone", "Asia/Shangai", "time_zone", "not_valid"),
@@ -41,6 +43,10 @@ ERRORS = [
     ("units.points.expires", {"round": "end_of_month"}, "units.points.expires", "expiry_without_after"),
     ("units.points.expires", {"after": "P0D"}, "units.points.expires.after", "expires_at_once"),
     ("units.points.expires", {"after": "P99999999D"}, ".", "duration_too_long"),
+    ("units.points.restored_points", {"at_least": "PT0S"}, "units.points.restored_points.at_least",
+     "restored_for_no_time"),
+    ("units.points.restored_points", {"at_least": "P9999Y"}, ".", "duration_too_long"),
+    ("units.points.restored_points", "P30D", "units.points.restored_points", "not_valid"),
     ("earning.rules.0.earn.unit", "pionts", "earning.rules[0].earn.unit", "unknown_unit"),
     ("earning.rules.0.earn.points", 1.5, "earning.rules[0].earn.points", "not_a_whole_number"),
     ("earning.rules.0.earn.by", "visit", "earning.rules[0].earn", "per_not_allowed"),
@@ -82,6 +88,15 @@ ERRORS = [
     ("templates.hello.en.body", "{{ member.name", "templates.hello.en.body", "template_syntax"),
     ("templates.hello.en.body", "{{ membre.name }}", "templates.hello.en.body", "template_name_unknown"),
     ("templates.hello.en.body", "{{ member.phone }}", "templates.hello.en.body", "template_name_unknown"),
+    ("templates.hello.en.body", "{{ birthday.year }}", "templates.hello.en.body", "template_name_unknown"),
+    ("templates.hello.en.body", "{{ birthday.day }}", "templates.hello.en.body", "template_name_missing"),
+    ("templates.hello.zh.subject", "{{ gift.points }}", "templates.hello.zh.subject", "template_name_missing"),
+    ("campaigns.0.on", {"birthday": {}}, "templates.hello.en.body", "template_name_missing"),
+    ("campaigns.0.on", {"birthday": {"at": "09:00+08:00"}}, "campaigns[0].on.birthday.at", "offset_not_allowed"),
+    ("campaigns.0.on", {"birthday": {"days_before": 61}}, "campaigns[0].on.birthday.days_before", "out_of_range"),
+    ("earning.rules.2", POINTS_RULE | {"when": {"activity": "gift"}}, "earning.rules[2].when.activity",
+     "reserved_activity"),
+    ("campaigns.0", GIVING | {"id": "h" * 60}, "campaigns[0].id", "id_too_long"),
 ]  # fmt: skip
 
 
@@ -98,8 +113,22 @@ def test_a_mistake_is_named_by_its_place(place: str, value: Any, path: str, code
     assert ("error", path, code) in said(document)
 
 
+def test_a_rule_must_not_have_the_name_of_a_gift() -> None:
+    document = with_change(changed("campaigns.0", GIVING), "earning.rules.0.id", "campaign:hello")
+    assert said(document) == [("error", "campaigns[0].id", "duplicate_id")]
+
+
+def test_a_template_may_use_what_all_its_campaigns_have() -> None:
+    birthday = {"id": "birthday", "on": {"birthday": {}}, "channels": ["email"], "template": "hello"}
+    document = changed("campaigns", [GIVING, birthday | {"gift": GIVING["gift"]}])
+    text = "{{ gift.points }} {{ gift.unit }}"
+    assert findings(with_change(document, "templates.hello.en.body", text)) == ()
+
+
 WARNINGS = [
     ("units.growth.expires", {"after": "P12M"}, "units.growth.expires", "qualifying_unit_expires"),
+    ("units.growth.restored_points", {"at_least": "P30D"}, "units.growth.restored_points",
+     "restored_points_never_expire"),
     ("earning.rules.0.tier_factor", {"gold": 0}, "earning.rules[0].tier_factor.gold", "factor_zero"),
     ("earning.rules.0.stack", {"best_of": "week"}, "earning.rules[0].stack.best_of", "group_of_one"),
     ("earning.rules.0.when", {"category": ["gift-card", "food"]}, "earning.rules[0].when.category",

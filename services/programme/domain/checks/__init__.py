@@ -11,6 +11,7 @@ Check = Callable[[Programme], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     units.currency_is_known,
     units.expiry_leaves_time,
+    units.restored_points_last,
     units.qualifying_units_do_not_expire,
     identities.ids_are_unique,
     earning.rules_name_declared_units,
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     campaigns.campaigns_name_declared_tiers,
     campaigns.campaigns_have_templates,
     campaigns.gifts_are_in_declared_units,
+    campaigns.gifts_are_told_from_rules,
     campaigns.templates_speak_every_language,
     campaigns.templates_are_used,
 )

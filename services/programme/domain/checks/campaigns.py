@@ -6,6 +6,7 @@ from services.programme.domain.checks.references import undeclared_template, und
 from services.programme.domain.document import LANGUAGES, Programme
 from services.programme.domain.findings import Finding, error, warning
 
+_NAME_CHARACTERS_MAX = 64
 # Both, because a member's language is not known before the message is written.
 _SPOKEN = {"zh": "Chinese", "en": "English"}
 
@@ -25,6 +26,18 @@ def gifts_are_in_declared_units(programme: Programme) -> Iterator[Finding]:
     for index, campaign in enumerate(programme.campaigns):
         if campaign.gift_unit is not None:
             yield from undeclared_unit(programme, ("campaigns", index, "gift", "unit"), campaign.gift_unit)
+
+
+def gifts_are_told_from_rules(programme: Programme) -> Iterator[Finding]:
+    rules = {rule.id for rule in programme.rules}
+    for index, campaign in enumerate(programme.campaigns):
+        name, path = campaign.gift_rule or "", ("campaigns", index, "id")
+        if len(name) > _NAME_CHARACTERS_MAX:
+            message = f"the gift is explained as {name!r}, which is longer than {_NAME_CHARACTERS_MAX} characters"
+            yield error(path, "id_too_long", message, "give the campaign a shorter id")
+        if name in rules:
+            message = f"a rule has the id {name!r}, by which the gift of this campaign is explained"
+            yield error(path, "duplicate_id", message, "rename the rule")
 
 
 def templates_speak_every_language(programme: Programme) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from services.programme.domain.checks.references import undeclared_tier, undeclared_unit
 from services.programme.domain.checks.windows import unusable_window
-from services.programme.domain.document import Expiry, Programme, Rule
+from services.programme.domain.document import GIFT_ACTIVITY, Expiry, Programme, Rule
 from services.programme.domain.durations import after, rounded
 from services.programme.domain.findings import Finding, Path, error, warning
 
@@ -66,6 +66,10 @@ def activities_are_no_baskets(programme: Programme) -> Iterator[Finding]:
     for path, rule in _rules(programme):
         if rule.activity is None:
             continue
+        if rule.activity == GIFT_ACTIVITY:
+            message = "what campaigns give is not for rules: this one would never apply"
+            remedy = "say what is given in the campaign's gift, or name another activity"
+            yield error((*path, "when", "activity"), "reserved_activity", message, remedy)
         if rule.basis in ("amount", "item"):
             message = "an activity has no amount and no items to count"
             remedy = "leave earn.per and earn.by out: the points are then fixed"

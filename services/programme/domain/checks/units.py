@@ -28,6 +28,19 @@ def expiry_leaves_time(programme: Programme) -> Iterator[Finding]:
             yield error((*path, "after"), "expires_at_once", "what is earned would be past in the same moment", remedy)
 
 
+def restored_points_last(programme: Programme) -> Iterator[Finding]:
+    for name, unit in programme.units.items():
+        path = ("units", name, "restored_points")
+        if unit.restored_for is None:
+            continue
+        if unit.restored_for.is_nothing:
+            remedy = "give at_least a length, for example P30D, or leave restored_points out"
+            yield error((*path, "at_least"), "restored_for_no_time", "this promises nothing", remedy)
+        elif unit.expiry.after is None:
+            message = "points of this unit never expire unless a rule says so: there is nothing to prolong"
+            yield warning(path, "restored_points_never_expire", message, "leave restored_points out")
+
+
 def qualifying_units_do_not_expire(programme: Programme) -> Iterator[Finding]:
     for name, unit in programme.units.items():
         if not unit.spendable and unit.expiry.after is not None:

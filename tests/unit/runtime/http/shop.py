@@ -65,7 +65,7 @@ class Shop:
             authenticator=authenticator_of(self.keys),
             refusals={InsufficientCoins: RefusalMapping(), ShelfEmpty: RefusalMapping(status=404, code="nothing_left")},
             body_limit_bytes=LIMIT_BYTES,
-            streamed={"application/x-ndjson": STREAM_LIMIT_BYTES},
+            streamed={"/v1/lines": {"application/x-ndjson": STREAM_LIMIT_BYTES}},
         )
 
     def client(self, key: str | None = None) -> httpx.AsyncClient:
