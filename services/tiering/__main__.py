@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from schemas.programme import ProgrammePublished
 from services.runtime.documents import DocumentHandler
 from services.runtime.kafka.handler import Handler
 from services.runtime.kafka.reader import partitions_of
@@ -46,7 +47,7 @@ def _handlers(context: Context[TieringSettings]) -> Mapping[str, Handler[Any]]:
             clock=context.clock,
         ),
         "members": MembersHandler(lambda uow: MemberTable(uow.connection)),
-        "programme": DocumentHandler(lead=context.settings.lead),
+        "programme": DocumentHandler(lead=context.settings.lead, read=ProgrammePublished.model_validate_json),
     }
 
 

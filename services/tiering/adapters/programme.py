@@ -28,7 +28,7 @@ class KnownRules:
     def _of(self, document: Document) -> Rules:
         rules = self._rules.get(document.version)
         if rules is None or rules.starts_at != document.starts_at:
-            published = ProgrammePublished.model_validate_json(document.body)
+            published = document.read(ProgrammePublished.model_validate_json)
             rules = self._rules[document.version] = rules_of(published.document, document.starts_at)
         return rules
 
