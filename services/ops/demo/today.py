@@ -10,7 +10,7 @@ from rich.panel import Panel
 from services.ops.demo.journey import SOURCE, STORE_ZONE
 from services.ops.demo.shop import DemoFailedError, Shop, eventually
 from services.ops.explanation import money, narrate
-from services.ops.mailbox import Mail, Mailbox
+from services.ops.mailbox import Mailbox
 from services.runtime.ports import Clock
 
 ADDRESS = "robin.rivera@example.com"
@@ -34,16 +34,18 @@ PARTY = (
 )
 DESSERT = (("strawberries", "produce/berries", 3, 1497), ("ice-cream", "grocery/ice-cream", 2, 1098))
 
+FLOWERS = {"reward": "flowers", "order": "R-0043"}
+FLOWERS_KEY = "flowers-for-robin"
+
 Goods = tuple[tuple[str, str, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """What the live part came to."""
+    """What the live part came to; `flowers` is the first answer to the redemption of `FLOWERS` by `FLOWERS_KEY`."""
 
     member_id: str
-    purchases: int
-    mail: Mail
+    flowers: dict[str, Any]
 
 
 async def live(shop: Shop, mailbox: Mailbox, clock: Clock, console: Console) -> Today:
@@ -59,9 +61,9 @@ async def live(shop: Shop, mailbox: Mailbox, clock: Clock, console: Console) -> 
     await eventually("the tier in the ledger", lambda: _tier_applied(shop, member_id))
     dessert = await _buy(shop, clock, console, member_id, "dessert, with the new tier", 3, DESSERT)
     await _send_again(shop, clock, console, member_id, dessert)
-    await _redeem(shop, console, member_id)
+    flowers = await _redeem(shop, console, member_id)
     await _bring_back(shop, clock, console, member_id, party)
-    return Today(member_id, 3, mail)
+    return Today(member_id, flowers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,9 @@ async def _send_again(shop: Shop, clock: Clock, console: Console, member_id: str
     console.print(f"\nThe till sends the last one again: same id, one duplicate counted, still {after} points")
 
 
-async def _redeem(shop: Shop, console: Console, member_id: str) -> None:
-    wish = {"reward": "flowers", "order": "R-0043"}
-    first = await shop.redeem(member_id, wish, "flowers-for-robin")
-    again = await shop.redeem(member_id, wish, "flowers-for-robin")
+async def _redeem(shop: Shop, console: Console, member_id: str) -> dict[str, Any]:
+    first = await shop.redeem(member_id, FLOWERS, FLOWERS_KEY)
+    again = await shop.redeem(member_id, FLOWERS, FLOWERS_KEY)
     if first != again:
         raise DemoFailedError(f"the same key got two answers: {first} and {again}")
     left = first["balances"]["points"]["available"]
@@ -106,8 +107,9 @@ async def _redeem(shop: Shop, console: Console, member_id: str) -> None:
     console.print(
         "  the answer is lost and the till asks again with the same key: the first answer, nothing spent twice"
     )
-    refusal = await shop.refusal(member_id, wish)
+    refusal = await shop.refusal(member_id, FLOWERS)
     console.print(f"  a second bunch: {refusal['code']}, {refusal['available']} of {refusal['required']}")
+    return first
 
 
 async def _bring_back(shop: Shop, clock: Clock, console: Console, member_id: str, party: _Sale) -> None:

@@ -68,7 +68,7 @@ class ServiceProcess:
                 break
             pause = PAUSE_SECONDS_FIRST if clock() - began > STEADY_SECONDS else pause
             self._progress.problem(self.name, f"ended with {_reason(code)}, starts again in {pause:g} s")
-            if self._last_lines:
+            if self._last_lines and problem_in(self._last_lines[-1]) is None:
                 self._progress.problem(self.name, self._last_lines[-1])
             self.restarts += 1
             if await self._stopped_within(pause):
