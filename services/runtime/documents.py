@@ -108,8 +108,10 @@ class DocumentHandler:
         for record in records:
             await self._keep(uow, record)
 
-    async def caught_up(self, uow: UnitOfWork, checked_at: datetime) -> None:
-        await uow.connection.execute(_CONFIRM, {"at": checked_at})
+    async def caught_up(self, uow: UnitOfWork, partition: int, checked_at: datetime, *, any_parked: bool) -> None:
+        # A version that is parked is not known, so the end cannot be vouched for.
+        if not any_parked:
+            await uow.connection.execute(_CONFIRM, {"at": checked_at})
 
     async def _keep(self, uow: UnitOfWork, record: Record[DecodedDocument]) -> None:
         head = record.value.head

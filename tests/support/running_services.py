@@ -84,7 +84,7 @@ class RunningService:
             async with self.context.database.begin() as uow:
                 await handler.handle(uow, [_decoded(raw, handler.decode(raw)) for raw in raws])
                 if isinstance(handler, CaughtUp):
-                    await handler.caught_up(uow, self.context.clock())
+                    await handler.caught_up(uow, 0, self.context.clock(), any_parked=False)
 
     async def check_guard(self) -> None:
         assert self.definition.topic_owner is not None

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.programme import ProgrammeDocument, ProgrammePublished, Tiers
 from services.runtime.documents import Document, KnownDocuments, known_documents
 from services.runtime.errors import NotReady
 from services.tiering.domain.rules import Level, Rules
+
+_LENGTH = TypeAdapter(timedelta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ def rules_of(document: ProgrammeDocument, starts_at: datetime) -> Rules:
         benefits_start=tiers.benefits_start,
         levels=_levels(tiers),
         qualifying=qualifying,
+        downgrade=tiers.downgrade,
+        evaluate_after=_LENGTH.validate_python(tiers.evaluate_after),
     )
 
 
