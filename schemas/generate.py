@@ -52,9 +52,10 @@ def write_schemas(directory: Path = DIRECTORY) -> int:
 def write_document(file: Path = DOCUMENT) -> bool:
     """Whether the AsyncAPI document was another before."""
     text = asyncapi.rendered(project_version())
-    before = file.read_text() if file.exists() else None
+    if file.exists() and file.read_text() == text:
+        return False
     file.write_text(text)
-    return before != text
+    return True
 
 
 def project_version() -> str:

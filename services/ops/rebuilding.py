@@ -4,6 +4,7 @@ import asyncio
 
 from sqlalchemy import text
 
+from schemas.programme import ProgrammePublished
 from services.ledger.adapters.filling import Filled, fill_from_topic
 from services.ledger.adapters.statuses import PostgresStatuses
 from services.ledger.adapters.streams import Progress
@@ -25,7 +26,10 @@ async def fill_ledger(database: Database, settings: ServiceSettings, progress: P
     return await fill_from_topic(
         database,
         settings.kafka_settings(),
-        {"programme": DocumentHandler(settings.lead), "members": MemberHandler(PostgresStatuses)},
+        {
+            "programme": DocumentHandler(settings.lead, read=ProgrammePublished.model_validate_json),
+            "members": MemberHandler(PostgresStatuses),
+        },
         relay_shards=settings.relay_shards,
         progress=progress,
     )

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from services.runtime.errors import NewerReleaseNeeded
+from services.runtime.kafka.batches import decoded
 from services.runtime.kafka.handler import Handler
 from services.runtime.ports import Record
 from tests.support.disconnected import NAMES, definition_of, disconnected
@@ -65,6 +67,16 @@ def test_a_consumer_does_not_mind_a_field_of_a_newer_writer(
     value = json.dumps(document | {"added_later": {"more": [1]}}).encode()
     record = _record(topic, document.get("member_id", topic), value)
     assert handlers[topic, consumer].decode(record) is not None
+
+
+@pytest.mark.parametrize("consumer", TOPICS["programme"]["consumers"])
+def test_every_reader_of_the_programme_refuses_a_rule_that_it_does_not_know(
+    handlers: dict[tuple[str, str], Handler[Any]], consumer: str
+) -> None:
+    event = json.loads((SCHEMAS / "examples" / "programme" / "first_version.json").read_bytes())
+    event["document"]["lottery"] = {"every": 100}
+    with pytest.raises(NewerReleaseNeeded, match="/document/lottery"):
+        decoded(handlers["programme", consumer], _record("programme", "programme", json.dumps(event).encode()))
 
 
 def _record(topic: str, key: str, value: bytes | None) -> Record[bytes | None]:

@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
 from schemas.contracts import CONTRACTS, PublishedContract
-from schemas.generate import DIRECTORY, write_schemas
+from schemas.generate import DIRECTORY, main, write_schemas
 from services.programme.adapters.written import read_written
 from tests.support.bad_checkouts import Bad, missing, of_the_wrong_type
 from tests.support.programmes import EXAMPLE
@@ -37,6 +37,12 @@ def test_what_is_no_contract_any_more_is_taken_away(tmp_path: Path) -> None:
     (tmp_path / "purchases.gone.v1.schema.json").write_text("{}")
     assert write_schemas(tmp_path) == 1
     assert write_schemas(tmp_path) == 0
+
+
+def test_the_command_changes_nothing_where_nothing_has_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    told = f"{len(CONTRACTS)} schemas in schemas/json, 0 changed\nschemas/asyncapi.yaml unchanged\n"
+    assert capsys.readouterr().out == told
 
 
 @every_contract

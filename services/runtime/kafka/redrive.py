@@ -9,7 +9,7 @@ from sqlalchemy import Row, text
 
 from services.runtime.errors import InvalidMessage, Transient
 from services.runtime.kafka import checkpoints
-from services.runtime.kafka.batches import Raw, with_value
+from services.runtime.kafka.batches import Raw, decoded
 from services.runtime.kafka.causes import describe
 from services.runtime.kafka.dead_letters import add_dead_letters, dead_letter_context, parked_context
 from services.runtime.kafka.handler import Handler
@@ -104,7 +104,7 @@ class Redriver:
         if row.state != "open":
             raise CannotRedrive(f"it was {row.state} by {row.decided_by}")
         record, handler = self._record(row, dead_letter_context(_position(row))), self._handler(row.topic)
-        await handler.handle(uow, [with_value(record, handler.decode(record))])
+        await handler.handle(uow, [decoded(handler, record)])
         await uow.connection.execute(_REDRIVEN, {"id": letter_id, "by": self._by})
 
     async def _handle_next(
@@ -117,11 +117,11 @@ class Redriver:
         good: list[Record[Any]] = []
         refused: list[tuple[Raw, InvalidMessage]] = []
         for record in (self._record(row, parked_context(_position(row))) for row in rows):
-            decoded = condemned.get(record.position) or _decoded(handler, record)
-            if isinstance(decoded, InvalidMessage):
-                refused.append((record, decoded))
+            found = condemned.get(record.position) or _decoded(handler, record)
+            if isinstance(found, InvalidMessage):
+                refused.append((record, found))
             else:
-                good.append(decoded)
+                good.append(found)
         await add_dead_letters(uow, self._service, self._seal, refused)
         if good:
             await handler.handle(uow, good)
@@ -150,7 +150,7 @@ class Redriver:
 
 def _decoded(handler: Handler[Any], record: Raw) -> Record[Any] | InvalidMessage:
     try:
-        return with_value(record, handler.decode(record))
+        return decoded(handler, record)
     except InvalidMessage as refusal:
         return refusal
 
