@@ -112,6 +112,8 @@ async def test_stock_counted_again_beside_redemptions_is_right(till: Till) -> No
 
 async def test_the_command_says_what_it_repaired_and_that_all_holds(till: Till, member: str, database_url: str) -> None:
     await till.ledger.plant(UNREADABLE, id=member)
+    # Nobody relays here, and facts that wait too long are an offence of their own.
+    await till.ledger.query("DELETE FROM outbox RETURNING 1")
     command = Rebuilder(till.ledger, database_url)
     code, out, said = await command.loyalty("verify", "--repair", "--json")
     assert code == 0
