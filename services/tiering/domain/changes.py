@@ -132,13 +132,13 @@ def _raised(state: MemberStanding, told: Sequence[Published], versions: Sequence
 def _why(
     ladder: Ladder, step: Step, change: Published, told: Sequence[Published], versions: Sequence[Rules]
 ) -> tuple[Step, Reason]:
-    """A tier that was held up to this very instant is not reached anew: an end of a period is judged again."""
+    """A tier that was held up to this very instant is not reached anew, but goes on: mostly an end judged again."""
     held = published_at(told, change.effective_from - INSTANT)
     rules = in_force(versions, change.effective_from)
     if held is None or rules is None or _is_higher(step.tier, held.tier, change.effective_from, versions):
         return step, "reached"
     period = rules.period_ending_near(change.effective_from)
-    if period is None:
+    if period is None or period.ends_at != change.effective_from:
         return step, "late_purchase"
     return evaluated(ladder, held.tier, change.effective_from, period, rules), "late_purchase"
 

@@ -80,3 +80,12 @@ def test_a_higher_tier_that_reaches_over_a_lower_one_promised_for_tomorrow_is_on
         (None, "gold", at(2025, 11, 2, 0), False),
         ("silver", "gold", at(2028, 1, 2, 0), True),
     ]
+
+
+def test_a_tier_that_goes_on_beyond_a_lower_one_that_was_promised_is_not_reached_a_second_time() -> None:
+    now = at(2028, 1, 1, 0)
+    _, changes = arrived([growth(now, 1000), growth(at(2025, 11, 1), 5000), growth(at(2027, 1, 1, 0), 5000)], now=now)
+    *_, going_on = changes
+    assert said([going_on]) == [("silver", "gold", at(2028, 1, 2, 0), False)]
+    assert (going_on.reason, going_on.occurred_at) == ("late_purchase", at(2027, 1, 1, 0))
+    assert (going_on.metric, going_on.threshold) == (5000, 5000)
