@@ -21,6 +21,8 @@ from services.ingest.application.ports import Entry
 from services.ingest.domain.identity import EventId
 from services.ingest.domain.programme import waits_until
 from services.ops.acting_service import acting_as
+from services.ops.operator_actions import note_action
+from services.ops.session import database
 from services.runtime.kafka.guard import check_topics_not_ahead
 from services.runtime.postgres.unit_of_work import UnitOfWork
 from services.runtime.process.definition import Context
@@ -76,7 +78,11 @@ async def list_conflicts(state: str, limit: int, before: UUID | None) -> Sequenc
         return [Listed(**row._mapping) for row in rows][::-1]
 
 
-async def read_pair(event_id: UUID, *, with_payload: bool) -> Pair | None:
+async def read_pair(event_id: UUID, *, opened_by: str | None = None) -> Pair | None:
+    """With the payloads where somebody wants to have opened them, which is noted."""
+    if opened_by is not None:
+        async with database("access") as books, books.begin() as uow:
+            await note_action(uow, operator=opened_by, action="open", subject=f"conflict {event_id}")
     async with acting_as("ingest") as ingest, ingest.context.database.read() as connection:
         found = (await connection.execute(_FIRST, {"event_id": event_id})).mappings().one_or_none()
         filed = await _filed(connection, event_id)
@@ -86,7 +92,7 @@ async def read_pair(event_id: UUID, *, with_payload: bool) -> Pair | None:
         return Pair(
             first=first,
             content=await _first_content(connection, ingest.context, first),
-            seconds=[_second(ingest.context, each, with_payload=with_payload) for each in filed],
+            seconds=[_second(ingest.context, each, with_payload=opened_by is not None) for each in filed],
         )
 
 

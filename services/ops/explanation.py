@@ -41,8 +41,14 @@ def _outcome(outcome: Json | None) -> Iterator[str]:
         return
     reason = f" ({outcome['reason']})" if outcome.get("reason") else ""
     yield f"  the door: [green]{outcome['outcome']}[/]{reason}, {outcome['duplicates']} duplicates"
-    if outcome.get("conflicts"):
-        yield f"  [red]{len(outcome['conflicts'])} conflicts[/]: the same identity came with other content"
+    if outcome.get("waits_until") and outcome["outcome"] in ("unclaimed", "waiting"):
+        yield f"  it waits until {outcome['waits_until']}"
+    undecided = [each for each in outcome.get("conflicts", ()) if each.get("verdict") is None]
+    if undecided:
+        yield f"  [red]{len(undecided)} conflicts[/]: the same identity came with other content or another member"
+    for each in outcome.get("conflicts", ()):
+        if each.get("accepted_as"):
+            yield f"  another sale under this identity was accepted as {each['accepted_as']}"
 
 
 def _fact(entry: Json, *, later: bool = False) -> Iterator[str]:

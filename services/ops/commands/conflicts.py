@@ -55,6 +55,7 @@ def show(
     payload: Annotated[
         bool, typer.Option("--payload", help="All that the till sent, which may name a person.")
     ] = False,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who opens it; it is noted.")] = "",
     as_json: AS_JSON = False,
 ) -> None:
     """Lay the first checkout and what came after it side by side: what was bought, what was paid, what was decided.
@@ -63,7 +64,8 @@ def show(
     """
     from services.ops.conflicts import read_pair
 
-    pair = run(read_pair(event_id, with_payload=payload))
+    opened_by = _said("--by", by) if payload else None
+    pair = run(read_pair(event_id, opened_by=opened_by))
     if pair is None:
         _missed(f"no conflict under {event_id}; `loyalty conflicts ls --state all` lists them")
     if as_json:

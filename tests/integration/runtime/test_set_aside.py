@@ -128,7 +128,7 @@ async def test_a_long_queue_comes_back_in_order_also_when_two_redrive_it_at_once
     assert await world.counted() == [f"e{number}" for number in range(count)]
 
 
-async def test_nobody_is_told_that_the_topic_is_read_to_its_end_while_a_key_of_it_is_parked(world: World) -> None:
+async def test_the_end_of_a_topic_is_told_together_with_whether_a_key_of_it_is_parked(world: World) -> None:
     handler = ConfirmingHandler()
     await park_by_hand(world, "k")
     async with world.running(handler):

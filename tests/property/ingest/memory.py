@@ -1,13 +1,15 @@
 """The door's tables in memory, for one user at a time."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from services.ingest.application.ports import ConflictRow, Entry, Kept, OutcomeRow, PurchaseRow
-from services.ingest.domain.admission import Fate
-from services.ingest.domain.identity import EventId, MemberId
+from services.ingest.application.deciding import Filed, Ruling
+from services.ingest.application.ports import ConflictRow, Entry, Kept, OutcomeRow, PurchaseRow, Submission
+from services.ingest.domain.admission import Arrival, Fate, Kind
+from services.ingest.domain.identity import EventId, MemberId, second_id
 from services.ingest.domain.ownership import Holding, MemberIdentities
-from tests.support.sales import reopen
+from tests.support.sales import PlainPaper, reopen
 
 
 class MemoryBooks:
@@ -17,6 +19,7 @@ class MemoryBooks:
         self.purchases: list[PurchaseRow] = []
         self.outcomes: list[OutcomeRow] = []
         self.conflicts: list[ConflictRow] = []
+        self.filed: list[Filed] = []
 
     async def share_owners(self, digests: Collection[bytes]) -> Mapping[bytes, MemberId]:
         held = ((digest, self.holdings[digest].member_id) for digest in digests if digest in self.holdings)
@@ -28,7 +31,7 @@ class MemoryBooks:
         return fresh.keys()
 
     async def lock(self, event_ids: Collection[EventId]) -> Mapping[EventId, Entry]:
-        return {event_id: self.entries[event_id] for event_id in event_ids}
+        return {event_id: self.entries[event_id] for event_id in event_ids if event_id in self.entries}
 
     async def save(self, entries: Sequence[Entry]) -> None:
         self.entries |= {entry.event_id: entry for entry in entries}
@@ -41,6 +44,9 @@ class MemoryBooks:
 
     async def add_conflicts(self, rows: Sequence[ConflictRow]) -> None:
         self.conflicts += rows
+        for row in rows:
+            if not any(_same(row, each.row) for each in self.filed):
+                self.filed.append(Filed(row, 1))
 
 
 class MemoryRegister:
@@ -111,6 +117,33 @@ class MemoryOverdue:
         assert waiting.standing.original_id is not None
         original = self._books.entries[waiting.standing.original_id].standing
         return original.fate if original else None
+
+
+class MemoryConflicts:
+    def __init__(self, books: MemoryBooks) -> None:
+        self._books = books
+
+    async def filed(self, event_id: EventId, fingerprint: bytes, *, lock: bool = False) -> Sequence[Filed]:
+        filed = self._books.filed
+        return [each for each in filed if (each.row.event_id, each.row.fingerprint) == (event_id, fingerprint)]
+
+    async def close(self, conflicts: Sequence[ConflictRow], ruling: Ruling, decided_at: datetime) -> None:
+        self._books.filed = [
+            replace(each, ruling=ruling) if any(_same(row, each.row) for row in conflicts) else each
+            for each in self._books.filed
+        ]
+
+    def second(self, conflict: ConflictRow) -> Submission:
+        own_id = second_id(conflict.event_id, conflict.fingerprint)
+        arrival = Arrival(own_id, Kind.SALE, conflict.fingerprint, conflict.identity)
+        return Submission(arrival, "pos.acme", "pos.acme/1/1", "CNY", NOW, PlainPaper(own_id))
+
+    def ruled(self, first: Entry, conflict: ConflictRow, ruling: Ruling, decided_at: datetime) -> bytes:
+        return f"{first.event_id} {ruling.verdict}".encode()
+
+
+def _same(row: ConflictRow, other: ConflictRow) -> bool:
+    return (row.event_id, row.fingerprint, row.identity) == (other.event_id, other.fingerprint, other.identity)
 
 
 def _waits(entry: Entry, fate: Fate, now: datetime) -> bool:
