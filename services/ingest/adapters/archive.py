@@ -14,7 +14,9 @@ CONFLICTS = text("""
 SELECT fingerprint, reason, recorded_at, times, verdict, decided_at, accepted_as FROM conflict
 WHERE event_id = :event_id ORDER BY recorded_at
 """)
-DEAD_LETTER = text("SELECT code FROM dead_letter WHERE event_ref = :event_ref AND state = 'open' ORDER BY id LIMIT 1")
+DEAD_LETTER = text("""
+SELECT code FROM dead_letter WHERE event_ref = :event_ref AND state IN ('open', 'discarded') ORDER BY id LIMIT 1
+""")
 
 
 class PostgresArchive:

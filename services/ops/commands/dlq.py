@@ -118,7 +118,7 @@ def redrive(
 
     Exit code 0: all went through; 1: some stay as they are, and why, or there is nothing to redrive.
     """
-    chosen = Selection(tuple(ids or ()), code, key, everything)
+    chosen = Selection(tuple(dict.fromkeys(ids or ())), code, key, everything)
     if [bool(ids), code is not None, key is not None, everything].count(True) != 1:
         _misused("say which: ids, --code, --key or --all")
     done = run(_redrive(_known(service), chosen, _named(by), quiet=as_json))

@@ -55,7 +55,7 @@ class _Step:
 class Redriver:
     """Keeps each record's first position and time, so that its facts name where they came from.
 
-    UnsealError where the seal key is not the one; errors of the database that do not pass are raised.
+    UnsealError where the seal key is not the one.
     """
 
     def __init__(
@@ -156,11 +156,11 @@ def _decoded(handler: Handler[Any], record: Raw) -> Record[Any] | InvalidMessage
 
 
 def _refusal(error: Exception) -> Refusal:
-    if isinstance(error, UnsealError) or is_transient(error):
+    if isinstance(error, UnsealError):
         raise error
     if isinstance(error, InvalidMessage | CannotRedrive):
         return Refusal(str(error))
-    return Refusal(describe(error), later=isinstance(error, Transient))
+    return Refusal(describe(error), later=isinstance(error, Transient) or is_transient(error))
 
 
 def _position(row: Row[Any]) -> SourcePosition:

@@ -25,7 +25,7 @@ async def test_a_sale_that_could_not_be_read_becomes_a_purchase_once_its_cause_i
     await door.ingest.publish_programme()
     member = await door.ingest.known(("phone", "+6834002"))
     (letter,) = await set_aside(door, body(sale(**PHONE)))
-    again = ("dlq", "redrive", "ingest", letter, "--by", "ann")
+    again = ("dlq", "redrive", "ingest", letter, letter, "--by", "ann")
     unmended = await door.operator.loyalty(*again)
     assert (unmended.code, f"{letter} stays open: identity_malformed" in unmended.out) == (1, True)
     assert (await door.operator.document(*again, **ON_NIUE))["redriven"] == [letter]
@@ -113,7 +113,7 @@ async def test_another_seal_key_opens_nothing_and_says_so(door: Door, tmp_path: 
 
 
 async def test_a_letter_is_discarded_with_a_name_and_a_reason_and_all_or_none(door: Door) -> None:
-    first, second = await set_aside(door, b"{", b"{")
+    first, second = await set_aside(door, body(sale(currency="yuan")), b"{")
     words = ("dlq", "discard", "ingest", first)
     nothing = await door.operator.loyalty(*words, second + 9, "--by", "ann", "--why", "a test till")
     assert (nothing.code, f"no open dead letter {second + 9}" in nothing.said) == (1, True)
@@ -124,6 +124,7 @@ async def test_a_letter_is_discarded_with_a_name_and_a_reason_and_all_or_none(do
     shown = await door.operator.document("dlq", "show", "ingest", first)
     assert (shown["state"], shown["decided_by"]) == ("discarded", "ann")
     assert [(each["action"], each["why"]) for each in shown["actions"]] == [("discard", "a test till")]
+    await door.ingest.becomes(shown["event_ref"], outcome="dead_lettered", reason="string_pattern_mismatch")
     kept = await door.operator.loyalty("dlq", "redrive", "ingest", first, "--by", "bob")
     assert (kept.code, "it was discarded by ann" in kept.out) == (1, True)
     assert [each["id"] for each in (await door.operator.document("dlq", "ls"))["dead_letters"]] == [second]

@@ -100,7 +100,7 @@ async def test_a_person_who_calls_a_stopped_partition_back_begins_the_run_anew(w
     keys = await keys_of_one_partition(world, 20)
     await world.publish([(key, "poison") for key in keys], first=1_000)
     async with world.running(CountingHandler()) as loop:
-        await until(lambda: is_stopped(loop), "the partition has stopped")
+        await until(lambda: is_noted_as_stopped(world), "the partition has stopped")
         (row,) = await world.query("SELECT partition, next_offset FROM checkpoint WHERE state = 'stopped'")
         async with world.database.begin() as uow:
             await move(uow, PartitionId(GROUP, INPUT, row.partition), to_offset=row.next_offset)
@@ -203,6 +203,10 @@ async def has_no_lag(loop: ConsumerLoop) -> bool:
 
 async def is_stopped(loop: ConsumerLoop) -> bool:
     return bool(loop.status().stopped) and loop.status().stopped[0].lag_records is not None
+
+
+async def is_noted_as_stopped(world: World) -> bool:
+    return bool(await world.query("SELECT 1 FROM checkpoint WHERE state = 'stopped'"))
 
 
 async def is_noted_as_waiting(world: World) -> bool:
