@@ -8,7 +8,7 @@ ARGS ?=
 # Two workers saturate two cores; the broker and the database take the rest.
 WORKERS ?= 2
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
-	--python-version 3.11 pyproject.toml --extra setup --extra local --extra demo
+	--python-version 3.11 pyproject.toml --extra setup --extra local --extra demo --extra import
 
 .PHONY: help demo up test lint fmt chaos bench schemas lock providers
 

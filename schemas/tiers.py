@@ -18,7 +18,12 @@ class MetricWindow(Contract):
 
 
 class TierChanged(Contract):
-    """A change of tier with its evidence; tier ids, null = the base tier below the first level."""
+    """A change of tier with its evidence; tier ids, null = the base tier below the first level.
+
+    `period_end`: what the end of a period left of `from_tier`; `occurred_at` and `effective_from` are that end,
+    `metric` is what `window`, the period that ended, had brought, and `threshold` the `keep` that was missed.
+    `late_purchase`: what was published for this instant was too low; not `retroactive`, it restores the present tier.
+    """
 
     member_id: UuidText
     member_seq: Count

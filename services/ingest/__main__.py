@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from schemas.programme import ProgrammePublished
 from services.ingest.adapters.activities import PostgresActivities
 from services.ingest.adapters.archive import PostgresArchive
 from services.ingest.adapters.books import PostgresBooks
@@ -84,7 +85,7 @@ def _handlers(context: IngestContext) -> Mapping[str, Handler[Any]]:
             clock=clock,
             tally=_tally(context),
         ),
-        "programme": DocumentHandler(lead=context.settings.lead),
+        "programme": DocumentHandler(lead=context.settings.lead, read=ProgrammePublished.model_validate_json),
     }
 
 

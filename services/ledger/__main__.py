@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from schemas.programme import ProgrammePublished
 from services.ledger.adapters import canonical
 from services.ledger.adapters.archive import PostgresArchive
 from services.ledger.adapters.books import PostgresBooks
@@ -37,7 +38,7 @@ def _handlers(context: Context[ServiceSettings]) -> Mapping[str, Handler[Any]]:
         "activities": ActivityHandler(ledger=ledger, books=PostgresBooks, rules=programme, clock=context.clock),
         "tiers": TierHandler(ledger=ledger, books=PostgresBooks, rules=programme, clock=context.clock),
         "members": MemberHandler(PostgresStatuses),
-        "programme": DocumentHandler(lead=context.settings.lead),
+        "programme": DocumentHandler(lead=context.settings.lead, read=ProgrammePublished.model_validate_json),
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from schemas.programme import ProgrammePublished
 from services.notifier import api, consumer, jobs
 from services.notifier.adapters.agenda import PostgresAgenda
 from services.notifier.adapters.contacts import HttpContacts, members_client
@@ -31,7 +32,7 @@ _log = logger(__name__)
 def handlers(context: Context[NotifierSettings]) -> Mapping[str, Handler[Any]]:
     programmes = Programmes()
     return {
-        "programme": DocumentHandler(context.settings.lead),
+        "programme": DocumentHandler(lead=context.settings.lead, read=ProgrammePublished.model_validate_json),
         "members": consumer.MembersHandler(PostgresMemberStates, lambda uow: PostgresAgenda(uow, programmes)),
         "tiers": consumer.TiersHandler(lambda uow: PostgresStore(uow, programmes), context.clock),
     }

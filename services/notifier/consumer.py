@@ -36,6 +36,7 @@ class TiersHandler:
             recorded_at=fact.recorded_at,
             valid_until=fact.valid_until,
             retroactive=fact.retroactive,
+            restores=fact.reason == "late_purchase",
         )
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[TierChange]]) -> None:

@@ -3,12 +3,14 @@
 import base64
 import dataclasses
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from schemas.base import rfc3339
 from services.ops.decisions import Redriven
 from services.ops.operator_actions import OperatorAction
 from services.ops.set_aside import DeadLetter, Page, ParkedKey, Payload, shown_key
@@ -38,13 +40,15 @@ def show_page(page: Page, parked: Sequence[ParkedKey], now: datetime, console: C
         for each in page.letters:
             place = f"{each.topic}/{each.partition}/{each.offset}"
             age = _age(now - each.received_at)
-            letters.add_row(each.service, str(each.id), place, each.key or "", each.code, each.pointer, age, each.state)
+            row = (each.service, each.id, place, each.key, each.code, each.pointer, age, each.state)
+            letters.add_row(*map(_cell, row))
         console.print(letters)
     if parked:
         keys = Table("service", "topic", "key", "records", "first", "since", "by", title="parked keys")
         for it in parked:
             since = _age(now - it.parked_at)
-            keys.add_row(it.service, it.topic, it.key, f"{it.records:,}", it.first or "", since, it.parked_by)
+            cells = (it.service, it.topic, it.key, f"{it.records:,}", it.first, since, it.parked_by)
+            keys.add_row(*map(_cell, cells))
         console.print(keys)
     if not (page.letters or parked):
         console.print("nothing is set aside")
@@ -56,18 +60,18 @@ def show_letter(
     table = Table(show_header=False, title=letter.name)
     for name, value in _document(letter, now).items():
         if value not in (None, ""):
-            table.add_row(name, str(value))
+            table.add_row(name, _cell(value))
     console.print(table)
     for each in actions:
         why = f": {each.why}" if each.why else ""
-        console.print(f"{each.at:%Y-%m-%d %H:%M:%S} {each.operator}: {each.action}{why}", highlight=False, markup=False)
+        _say(f"{rfc3339(each.at)} {each.operator}: {each.action}{why}", console)
     if payload is not None:
         document = _payload_document(payload)
-        console.print(f"key {document['key']}", highlight=False, markup=False)
+        _say(f"key {document['key']}", console)
         for name, value in payload.headers.items():
-            console.print(f"{name}: {value}", highlight=False, markup=False, soft_wrap=True)
+            _say(f"{name}: {value}", console)
         sent = document.get("value", document.get("value_base64"))
-        console.print("a tombstone" if sent is None else sent, highlight=False, markup=False, soft_wrap=True)
+        _say("a tombstone" if sent is None else sent, console)
 
 
 def redriven_document(done: Redriven) -> dict[str, Any]:
@@ -81,11 +85,11 @@ def show_redriven(done: Redriven, console: Console) -> None:
     if done.redriven or done.refused:
         console.print(f"{len(done.redriven):,} redriven, {len(done.refused):,} stay open")
     for letter_id, cause in done.refused.items():
-        console.print(f"  {letter_id} stays open: {cause}", highlight=False, markup=False, soft_wrap=True)
+        _say(f"  {letter_id} stays open: {cause}", console)
     for release in done.parked_keys:
-        console.print(_released(release), highlight=False, markup=False, soft_wrap=True)
+        _say(_released(release), console)
     if done.later is not None:
-        console.print(f"not now: {done.later}; what is left stays open", markup=False, soft_wrap=True)
+        _say(f"not now: {done.later}; what is left stays open", console)
 
 
 def _released(it: Release) -> str:
@@ -110,7 +114,21 @@ def _payload_document(payload: Payload) -> dict[str, Any]:
         return told | {"value_base64": base64.b64encode(payload.value).decode()}
 
 
-def _age(age: Any) -> str:
+def _say(words: str, console: Console) -> None:
+    console.print(_harmless(words), highlight=False, markup=False, soft_wrap=True)
+
+
+def _cell(value: object) -> Text:
+    shown = rfc3339(value) if isinstance(value, datetime) else "" if value is None else str(value)
+    return Text(_harmless(shown))
+
+
+def _harmless(words: str) -> str:
+    """What came from outside may hold orders to a terminal."""
+    return "".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in words)
+
+
+def _age(age: timedelta) -> str:
     seconds = int(age.total_seconds())
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:

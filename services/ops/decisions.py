@@ -80,8 +80,12 @@ async def redrive(service: str, chosen: Selection, by: str, progress: Callable[[
             if done.later:
                 return done
         for number, (topic, key) in enumerate(keys, 1):
-            done.parked_keys.append(await redriver.key(topic, key))
+            release = await redriver.key(topic, key)
+            done.parked_keys.append(release)
             progress(len(letters) + number, len(letters) + len(keys))
+            if release.refusal and release.refusal.later:
+                done.later = release.refusal.cause
+                return done
     return done
 
 
@@ -155,5 +159,6 @@ _PARKED_KEYS = text("""
 """)
 _LOCK_OPEN = text("SELECT id FROM dead_letter WHERE id = ANY (:ids) AND state = 'open' ORDER BY id FOR UPDATE")
 _DISCARD = text("""
-    UPDATE dead_letter SET state = 'discarded', decided_by = :by, decided_at = clock_timestamp() WHERE id = ANY (:ids)
+    UPDATE dead_letter SET state = 'discarded', decided_by = :by, decided_at = clock_timestamp(), sealed = NULL
+    WHERE id = ANY (:ids)
 """)

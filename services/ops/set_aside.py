@@ -113,7 +113,7 @@ async def read_letter(database: Database, service: str, letter_id: int) -> DeadL
 
 
 async def open_payload(database: Database, letter: DeadLetter, seal: Seal) -> Payload:
-    """UnsealError where it was sealed with another key."""
+    """Of an open letter: what is decided is no longer kept. UnsealError where it was sealed with another key."""
     async with database.read() as connection:
         row = (await connection.execute(text(_PAYLOAD.format(service=letter.service)), {"id": letter.id})).one()
     context = dead_letter_context(SourcePosition(letter.topic, letter.partition, letter.offset))

@@ -1,5 +1,6 @@
 """The programme service: its parts, joined."""
 
+from schemas.programme import ProgrammePublished
 from services.programme import api
 from services.programme.adapters.publication import TOPIC, ProgrammeTopic, VersionSource
 from services.programme.adapters.reading import DocumentReader
@@ -20,7 +21,9 @@ SERVICE = ServiceDefinition(
     name="programme",
     settings=ProgrammeSettings,
     api=_api,
-    handlers=lambda context: {TOPIC: DocumentHandler(lead=context.settings.lead)},
+    handlers=lambda context: {
+        TOPIC: DocumentHandler(lead=context.settings.lead, read=ProgrammePublished.model_validate_json)
+    },
     outbox_source=lambda _: VersionSource(),
     topic_owner=lambda _: ProgrammeTopic(),
 )

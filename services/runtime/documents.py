@@ -4,14 +4,16 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.runtime.own_records import read_own
 from services.runtime.ports import Record
 from services.runtime.postgres.unit_of_work import UnitOfWork
 
+T = TypeVar("T")
 CONFIRMATION_GOOD_FOR = timedelta(minutes=5)
 
 
@@ -22,6 +24,20 @@ class Document:
     version: int
     starts_at: datetime
     body: bytes
+
+    def read(self, read: Callable[[bytes], T]) -> T:
+        """By a contract; NewerReleaseNeeded where a newer release has kept what this one does not know."""
+        return read_own(read, self.body, f"version {self.version}")
+
+
+class Dated(Protocol):
+    """What a document must say to be one."""
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def effective_from(self) -> datetime: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +75,43 @@ async def known_starts(driver: Any) -> list[tuple[int, datetime]]:
     return [(row[0], row[1]) for row in await driver.fetch(_STARTS)]
 
 
-def read_head(record: Record[bytes]) -> DocumentHead:
+def read_head(body: bytes) -> DocumentHead:
     """From top-level `version` and `effective_from` (RFC 3339) of a JSON body."""
-    body = json.loads(record.value)
-    effective_from = datetime.fromisoformat(body["effective_from"])
+    document = json.loads(body)
+    effective_from = datetime.fromisoformat(document["effective_from"])
     assert effective_from.tzinfo is not None, "effective_from names no offset"
-    return DocumentHead(int(body["version"]), effective_from)
+    return DocumentHead(int(document["version"]), effective_from)
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedDocument:
-    head: DocumentHead
+    head: Dated
     body: bytes
 
 
 class DocumentHandler:
     """Keeps every version of a LogAppendTime topic in `document_version`. A version starts at the later of its
-    effective_from and its append time plus `lead`; the first one at its effective_from."""
+    effective_from and its append time plus `lead`; the first one at its effective_from.
 
-    def __init__(self, lead: timedelta, *, head: Callable[[Record[bytes]], DocumentHead] = read_head) -> None:
+    `read` takes the whole document as its readers will: one that it refuses stops the topic, and so all who decide.
+    """
+
+    def __init__(self, lead: timedelta, *, read: Callable[[bytes], Dated] = read_head) -> None:
         self._lead = lead
-        self._head = head
+        self._read = read
 
     def decode(self, record: Record[bytes | None]) -> DecodedDocument:
         assert record.value is not None, f"{record.topic} has no tombstones"
-        return DecodedDocument(self._head(_with_body(record, record.value)), record.value)
+        return DecodedDocument(self._read(record.value), record.value)
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[DecodedDocument]]) -> None:
         for record in records:
             await self._keep(uow, record)
 
-    async def caught_up(self, uow: UnitOfWork, checked_at: datetime) -> None:
-        await uow.connection.execute(_CONFIRM, {"at": checked_at})
+    async def caught_up(self, uow: UnitOfWork, partition: int, checked_at: datetime, *, any_parked: bool) -> None:
+        # A version that is parked is not known, so the end cannot be vouched for.
+        if not any_parked:
+            await uow.connection.execute(_CONFIRM, {"at": checked_at})
 
     async def _keep(self, uow: UnitOfWork, record: Record[DecodedDocument]) -> None:
         head = record.value.head
@@ -110,10 +131,6 @@ class DocumentHandler:
                 "body": record.value.body,
             },
         )
-
-
-def _with_body(record: Record[bytes | None], body: bytes) -> Record[bytes]:
-    return Record(record.topic, record.partition, record.offset, record.key, record.headers, record.appended_at, body)
 
 
 _VERSIONS = text("SELECT version, starts_at, body FROM document_version ORDER BY version")

@@ -49,6 +49,16 @@ class Fenced(Exception):
     """Another owner has taken over; drop the work and read the position again before any more."""
 
 
+class NewerReleaseNeeded(Exception):
+    """One of our own records says what this release does not know; guessing would decide wrongly.
+
+    Its partition stops and a request that rests on it gets 503, until the service is upgraded.
+    """
+
+    def __init__(self, what: str, unknown: str) -> None:
+        super().__init__(f"{what} needs a newer release of this service, which does not know {unknown}")
+
+
 class HaltError(Exception):
     """The service must not go on until a person has acted; `remedy` says what to do."""
 

@@ -16,9 +16,8 @@ from services.runtime.http.problem import Problem, fault, invalid
 from services.runtime.ports import Clock
 from services.runtime.postgres.unit_of_work import Database
 from services.tiering.application import Programme, Standing, StandingReader, standing_of
-from services.tiering.domain.changes import Published
-from services.tiering.domain.progress import Missing
-from services.tiering.domain.rules import Level, Rules
+from services.tiering.domain.progress import Missing, Upcoming
+from services.tiering.domain.rules import Level
 from services.tiering.domain.windows import Window
 
 PAGE_MAX = 200
@@ -61,7 +60,11 @@ class _Routes:
     clock: Clock
 
     async def tier(self, member_id: MemberId, principal: Reads, at: At = None) -> dict[str, Any]:
-        """Where a member stands, since when and until when, and what is missing to rise and to stay."""
+        """Where a member stands, since when and until when, and what is missing to rise and to stay.
+
+        A tier stays beyond `valid_until`, with `evaluation_pending`, until the end of its period is evaluated; what
+        that leaves counts from the end itself.
+        """
         if at is not None and at.year not in _YEARS:
             raise invalid([fault("at", "out_of_range", "the year must be between 1970 and 2200")])
         async with self.database.read() as connection:
@@ -95,10 +98,11 @@ def _document(standing: Standing) -> dict[str, Any]:
         "tier": _level(now.level),
         "since": _instant(now.since),
         "valid_until": _instant(now.valid_until),
+        "evaluation_pending": now.evaluation_pending,
         "metric": {"unit": rules.unit, "value": now.metric, "window": _window(now.window)} if now.window else None,
         "next": {"tier": _level(now.next_level), **_missing(now.to_reach)} if now.to_reach else None,
         "keep": _missing(now.to_keep) if now.to_keep else None,
-        "upcoming": _upcoming(now.upcoming, rules),
+        "upcoming": _upcoming(now.upcoming) if now.upcoming else None,
         "programme_version": rules.version,
     }
 
@@ -120,10 +124,13 @@ def _missing(part: Missing) -> dict[str, Any]:
     }
 
 
-def _upcoming(change: Published | None, rules: Rules) -> dict[str, Any] | None:
-    if change is None:
-        return None
-    return {"tier": _level(rules.level(change.tier)), "effective_from": rfc3339(change.effective_from)}
+def _upcoming(change: Upcoming) -> dict[str, Any]:
+    return {
+        "tier": _level(change.level),
+        "effective_from": rfc3339(change.effective_from),
+        "valid_until": _instant(change.valid_until),
+        "keep": _missing(change.to_keep) if change.to_keep else None,
+    }
 
 
 def _window(window: Window) -> dict[str, Any]:

@@ -9,10 +9,19 @@ from schemas import points
 from schemas.members import MemberState
 from services.runtime.ports import Clock, Record
 from services.runtime.postgres.unit_of_work import UnitOfWork
-from services.tiering.application import KnownMember, Members, PointsFact, Programme, Standings, take_points
+from services.tiering.application import (
+    Confirmations,
+    KnownMember,
+    Members,
+    PointsFact,
+    Programme,
+    Standings,
+    take_points,
+)
 
 StandingsOf = Callable[[UnitOfWork], Standings]
 ProgrammeOf = Callable[[UnitOfWork], Programme]
+ConfirmationsOf = Callable[[UnitOfWork], Confirmations]
 MembersOf = Callable[[UnitOfWork], Members]
 
 
@@ -22,6 +31,7 @@ class PointsHandler:
 
     standings: StandingsOf
     programme: ProgrammeOf
+    confirmations: ConfirmationsOf
     clock: Clock
 
     def decode(self, record: Record[bytes | None]) -> PointsFact:
@@ -41,6 +51,10 @@ class PointsHandler:
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[PointsFact]]) -> None:
         facts = [record.value for record in records]
         await take_points(self.standings(uow), self.programme(uow), facts, self.clock())
+
+    async def caught_up(self, uow: UnitOfWork, partition: int, checked_at: datetime, *, any_parked: bool) -> None:
+        # Members whose facts are parked are left out where ends of periods are judged; they hold up nobody else.
+        await self.confirmations(uow).confirm(partition, checked_at)
 
 
 @dataclass(frozen=True, slots=True)

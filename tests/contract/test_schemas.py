@@ -9,7 +9,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
-from schemas.generate import CONTRACTS, DIRECTORY, PublishedContract, main
+from schemas.contracts import CONTRACTS, PublishedContract
+from schemas.generate import DIRECTORY, write_schemas
 from services.programme.adapters.written import read_written
 from tests.support.bad_checkouts import Bad, missing, of_the_wrong_type
 from tests.support.programmes import EXAMPLE
@@ -24,7 +25,7 @@ every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: f"
 
 
 def test_the_schemas_are_those_of_the_models(tmp_path: Path) -> None:
-    main(tmp_path)
+    write_schemas(tmp_path)
     written = {file.name: file.read_text() for file in tmp_path.iterdir()}
     committed = {file.name: file.read_text() for file in DIRECTORY.iterdir()}
     differing = {name for name in written.keys() | committed.keys() if written.get(name) != committed.get(name)}
@@ -32,10 +33,10 @@ def test_the_schemas_are_those_of_the_models(tmp_path: Path) -> None:
 
 
 def test_what_is_no_contract_any_more_is_taken_away(tmp_path: Path) -> None:
-    main(tmp_path)
+    write_schemas(tmp_path)
     (tmp_path / "purchases.gone.v1.schema.json").write_text("{}")
-    assert main(tmp_path) == 1
-    assert main(tmp_path) == 0
+    assert write_schemas(tmp_path) == 1
+    assert write_schemas(tmp_path) == 0
 
 
 @every_contract
@@ -71,12 +72,17 @@ def test_every_contract_and_every_example_belongs_to_a_topic() -> None:
     assert {contract.topic for contract in CONTRACTS} == {example.parent.name for example in EXAMPLES} == set(TOPICS)
 
 
-@pytest.mark.parametrize("topic", [topic for topic in TOPICS if topic != "messages"])
-def test_the_name_of_a_contract_is_its_cloudevents_type(topic: str) -> None:
-    # A message has a type for each of its fates, and one shape for all of them.
-    names = {contract.name for contract in CONTRACTS if contract.topic == topic} - {DOCUMENT}
-    types = [f"loyalty.{name if topic == 'points' else name.removeprefix(f'{topic}.')}" for name in names]
-    assert all(any(fnmatch(each, pattern) for pattern in TOPICS[topic]["types"]) for each in types)
+@every_contract
+def test_the_types_of_a_contract_are_those_of_its_topic(contract: PublishedContract) -> None:
+    assert all(any(fnmatch(each, pattern) for pattern in TOPICS[contract.topic]["types"]) for each in contract.types)
+    assert bool(contract.types) == (contract.name != DOCUMENT)
+
+
+def test_every_type_of_a_topic_has_one_contract() -> None:
+    types = [each for contract in CONTRACTS for each in contract.types]
+    assert len(types) == len(set(types))
+    patterns = {pattern for row in TOPICS.values() for pattern in row["types"]}
+    assert all(any(fnmatch(each, pattern) for each in types) for pattern in patterns)
 
 
 @pytest.mark.parametrize("bad", [*of_the_wrong_type(), *missing()], ids=lambda bad: bad.name)

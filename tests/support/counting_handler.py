@@ -79,8 +79,9 @@ class MendedHandler(CountingHandler):
 class ConfirmingHandler(CountingHandler):
     """Also notes when it was told that it is caught up."""
 
-    async def caught_up(self, uow: UnitOfWork, checked_at: datetime) -> None:
-        self.caught_up_at.append(checked_at)
+    async def caught_up(self, uow: UnitOfWork, partition: int, checked_at: datetime, *, any_parked: bool) -> None:
+        if not any_parked:
+            self.caught_up_at.append(checked_at)
 
 
 class CountingSource:

@@ -16,10 +16,9 @@ from schemas.purchases import ACTIVITY_V1, PURCHASE_V1, Activity, Purchase, Purc
 from schemas.tiers import TIER_CHANGED_V1, MetricWindow, TierChanged
 from services.ledger.__main__ import SERVICE
 from services.ledger.adapters.verification import Offence, verify_books
-from services.runtime.kafka.handler import CaughtUp
 from services.runtime.kafka.status import PartitionStatus
 from services.runtime.kafka.topics import apply_topics
-from services.runtime.ports import Message, Record
+from services.runtime.ports import Message
 from services.runtime.process.definition import system_clock
 from tests.support.points_streams import published
 from tests.support.programmes import SMALL, with_change
@@ -228,16 +227,7 @@ class LedgerService:
         return await job.run()
 
     async def record(self, *messages: Message) -> None:
-        """Hands the messages to the handlers as the loop does, one batch per topic, without a broker between."""
-        assert SERVICE.handlers is not None
-        handlers = SERVICE.handlers(self.running.context)
-        for topic in dict.fromkeys(message.topic for message in messages):
-            handler = handlers[topic]
-            raws = [_record(offset, each) for offset, each in enumerate(messages) if each.topic == topic]
-            async with self.running.context.database.begin() as uow:
-                await handler.handle(uow, [_decoded(raw, handler.decode(raw)) for raw in raws])
-                if isinstance(handler, CaughtUp):
-                    await handler.caught_up(uow, self.clock())
+        await self.running.take(*messages)
 
     async def offence(self) -> Offence | None:
         return (await verify_books(self.running.context.database, system_clock())).offence
@@ -272,12 +262,3 @@ async def make_topics(ledger: LedgerService, partitions: int = 2) -> None:
 
 def _message(topic: str, key: str, event: str, event_type: str, body: str) -> Message:
     return Message(topic, key, body.encode(), {"ce_id": event, "ce_type": event_type})
-
-
-def _record(offset: int, message: Message) -> Record[bytes | None]:
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    return Record(message.topic, 0, offset, message.key, message.headers, at, message.value)
-
-
-def _decoded(raw: Record[bytes | None], value: Any) -> Record[Any]:
-    return Record(raw.topic, raw.partition, raw.offset, raw.key, raw.headers, raw.appended_at, value)

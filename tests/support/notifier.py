@@ -74,7 +74,13 @@ class NotifierUnderTest:
         reader = self._handlers["programme"]
         assert isinstance(reader, CaughtUp)
         async with self.database.begin() as uow:
-            await reader.caught_up(uow, self.clock.now)
+            await reader.caught_up(uow, 0, self.clock.now, any_parked=False)
+
+    async def begin(self, document: ProgrammeDocument, *, at: datetime) -> None:
+        """The watch over birthdays begins now, before any member is heard of."""
+        self.clock.now = at.astimezone(UTC)
+        await self.know(document)
+        await self.look_ahead()
 
     async def look_ahead(self) -> None:
         """Sweeps until every day of the horizon is swept."""

@@ -20,6 +20,11 @@ class PointsStream:
         self._seq = 0
         self._head = sha256(self.member_id.encode()).digest()
 
+    @property
+    def seq(self) -> int:
+        """The number of the last fact."""
+        return self._seq
+
     def event_id(self, number: int) -> str:
         return str(uuid5(UUID(self.member_id), str(number)))
 

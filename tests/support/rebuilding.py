@@ -17,6 +17,7 @@ from services.runtime.settings import ServiceSettings
 from tests.support.ledger import LedgerService
 
 ROOT = Path(__file__).parents[2]
+TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = 'ledger' AND tablename <> 'alembic_version'")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class Rebuilder:
     async def drop(self) -> None:
         async with self.ledger.running.owner.begin() as uow:
             await uow.connection.execute(text("DROP SCHEMA ledger CASCADE"))
+
+    async def empty(self) -> None:
+        """All rows at once, as if an empty database had been put under the running processes."""
+        async with self.ledger.running.owner.begin() as uow:
+            tables = list(await uow.connection.scalars(TABLES))
+            await uow.connection.execute(text(f"TRUNCATE {', '.join(tables)}"))
 
     async def fill(self) -> Filled:
         return await fill_ledger(self.ledger.running.owner, self.settings(), no_progress)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from services.runtime.http.auth import Authenticator
 from services.runtime.http.readiness import Readiness
 from services.runtime.kafka.consumer import ConsumerLoop, LoopOptions
 from services.runtime.kafka.guard import check_topics_not_ahead
+from services.runtime.kafka.handler import CaughtUp
 from services.runtime.kafka.producer import KafkaPublisher
 from services.runtime.kafka.reader import read_topic
 from services.runtime.kafka.relay import Relay
@@ -72,6 +73,18 @@ class RunningService:
             await publisher.send_many(messages)
         finally:
             await publisher.stop()
+
+    async def take(self, *messages: Message) -> None:
+        """Hands the messages to the handlers as the loop does, one batch per topic, without a broker between."""
+        assert self.definition.handlers is not None
+        handlers = self.definition.handlers(self.context)
+        for topic in dict.fromkeys(message.topic for message in messages):
+            handler = handlers[topic]
+            raws = [_record(offset, each) for offset, each in enumerate(messages) if each.topic == topic]
+            async with self.context.database.begin() as uow:
+                await handler.handle(uow, [_decoded(raw, handler.decode(raw)) for raw in raws])
+                if isinstance(handler, CaughtUp):
+                    await handler.caught_up(uow, 0, self.context.clock(), any_parked=False)
 
     async def check_guard(self) -> None:
         assert self.definition.topic_owner is not None
@@ -164,6 +177,15 @@ async def eventually(condition: Callable[[], Any]) -> None:
 
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
+
+
+def _record(offset: int, message: Message) -> Record[bytes | None]:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Record(message.topic, 0, offset, message.key, message.headers, at, message.value)
+
+
+def _decoded(raw: Record[bytes | None], value: Any) -> Record[Any]:
+    return Record(raw.topic, raw.partition, raw.offset, raw.key, raw.headers, raw.appended_at, value)
 
 
 def _app(definition: ServiceDefinition[Any], context: Context[Any]) -> FastAPI:

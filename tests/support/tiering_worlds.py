@@ -1,12 +1,12 @@
 """A programme of tiers and members who qualify, for tests of standing."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from services.tiering.domain.changes import MemberStanding, qualify
 from services.tiering.domain.facts import Qualified, TierChanged
-from services.tiering.domain.rules import BenefitsStart, Level, Rules, Validity
+from services.tiering.domain.rules import BenefitsStart, Downgrade, Level, Rules, Validity
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MEMBER = "0191f3a0-0000-7000-8000-000000000001"
@@ -22,10 +22,11 @@ def rules(
     valid: Validity = "end_of_next_period",
     benefits_start: BenefitsStart = "next_day",
     levels: tuple[Level, ...] = (SILVER, GOLD),
+    downgrade: Downgrade = "one_step",
+    zone: tzinfo = SHANGHAI,
 ) -> Rules:
-    return Rules(
-        version, starts_at, SHANGHAI, "growth", window, valid, benefits_start, levels, frozenset({"growth", "miles"})
-    )
+    qualifying = frozenset({"growth", "miles"})
+    return Rules(version, starts_at, zone, "growth", window, valid, benefits_start, levels, qualifying, downgrade)
 
 
 def at(year: int, month: int, day: int, hour: int = 12, minute: int = 0) -> datetime:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 BLOCK = re.compile(r"^```(bash)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ID = re.compile("-".join(f"[0-9a-f]{{{length}}}" for length in (8, 4, 4, 4, 12)))
-SECONDS = 300
+SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Programme:
     def _version(self, document: Document) -> ProgrammeVersion:
         key = (document.version, document.starts_at)
         if key not in self._parsed:
-            published = ProgrammePublished.model_validate_json(document.body).document
+            published = document.read(ProgrammePublished.model_validate_json).document
             self._parsed[key] = ProgrammeVersion(
                 version=document.version,
                 starts_at=document.starts_at,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import text
@@ -24,7 +25,7 @@ from services.ledger.adapters.publication import SOURCE
 from services.ledger.adapters.replaying import live_fingerprints, published_fact
 from services.ledger.adapters.statuses import PostgresStatuses
 from services.ledger.adapters.stocks import refold_stock
-from services.ledger.adapters.streams import Progress, no_progress
+from services.ledger.adapters.streams import Progress, StoredEntry, no_progress
 from services.ledger.application.recording import Entry, entry_of
 from services.ledger.application.replay import (
     Comparison,
@@ -41,13 +42,13 @@ from services.runtime.kafka.reader import end_offsets, read_topic
 from services.runtime.kafka.relay import fence_relays
 from services.runtime.kafka.rereading import read_through
 from services.runtime.kafka.settings import KafkaSettings
-from services.runtime.ports import Record
+from services.runtime.ports import OutboxRow, Record
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 
 MEMBERS_A_BATCH = 1_000
 STORED = """
-SELECT e.member_id::text, e.member_seq, e.fact = told.fact AND e.hash = told.hash
-FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[]) AS told (member_id, member_seq, fact, hash)
+SELECT e.member_id::text, e.member_seq, sha256(e.fact), e.hash
+FROM unnest($1::uuid[], $2::bigint[]) AS told (member_id, member_seq)
 JOIN entry e ON e.member_id = told.member_id AND e.member_seq = told.member_seq
 """
 UNPUBLISHED = """
@@ -61,15 +62,20 @@ DROP_PUBLISHED = """
 DELETE FROM outbox o USING unnest($1::text[], $2::bigint[]) AS told (member_id, member_seq)
 WHERE o.topic = $3 AND o.key = told.member_id AND o.ref::bigint <= told.member_seq
 """
-WAITING = text("SELECT DISTINCT key FROM outbox WHERE topic = :topic")
+DROP_WAITING = "DELETE FROM outbox WHERE topic = $1 AND key = ANY ($2::text[])"
+IN_THE_BOOKS = text("""
+SELECT member_id::text FROM account WHERE member_seq > 0 UNION SELECT key FROM outbox WHERE topic = :topic
+""")
 PATIENT = text("SET LOCAL statement_timeout = 0")
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """`added` facts were missing; while the two digests differ, the books stay closed."""
+    """`added` facts were missing, `unpublished` ones the topic lacks and will get from the relay; while the two digests
+    differ, the books stay closed."""
 
     added: int
+    unpublished: int
     comparison: Comparison
 
 
@@ -103,7 +109,7 @@ async def fill_from_topic(
         comparison = await filling.compared()
         if comparison.equal:
             await _open(database, kafka)
-        return Filled(filling.added, comparison)
+        return Filled(filling.added, filling.unpublished, comparison)
 
 
 class _Filling:
@@ -119,21 +125,23 @@ class _Filling:
         self._folds: dict[MemberId, MemberFold] = {}
         self._rebuilt: dict[MemberId, Fingerprint] = {}
         self.added = 0
+        self.unpublished = 0
 
     async def fill_partition(self, partition: int) -> None:
         end = self._ends[partition]
         async for records in read_topic(self._kafka, POINTS_TOPIC, to_offsets={partition: end}):
             await self._add(self._fold(records))
-            self._progress(self._read + records[-1].offset + 1, sum(self._ends.values()))
+            self._tell(self._read + records[-1].offset + 1)
             await asyncio.sleep(0)
-        self._read += end
         await self._keep_accounts()
+        self._read += end
+        self._tell(self._read)
 
     async def keep_unpublished(self) -> None:
-        """Members of whom no fact has been published yet: what waits in the outbox is theirs."""
+        """Members of whom the topic knows nothing yet, or no more."""
         async with self._database.read() as connection:
-            waiting = list(await connection.scalars(WAITING, {"topic": POINTS_TOPIC}))
-        members = [MemberId(key) for key in waiting if key not in self._rebuilt]
+            known = list(await connection.scalars(IN_THE_BOOKS, {"topic": POINTS_TOPIC}))
+        members = [MemberId(member) for member in known if member not in self._rebuilt]
         self._folds = {member: MemberFold.empty(member) for member in members}
         await self._keep_accounts()
 
@@ -143,6 +151,10 @@ class _Filling:
             await connection.execute(PATIENT)
             live = await live_fingerprints(connection)
         return compare(live, self._rebuilt, facts=self._facts)
+
+    def _tell(self, done: int) -> None:
+        """In offsets, markers among them: how many facts there are is not known before they are read."""
+        self._progress(done, sum(self._ends.values()))
 
     def _fold(self, records: Sequence[Record[bytes | None]]) -> list[Entry]:
         entries = []
@@ -171,41 +183,49 @@ class _Filling:
             self.added += await self._database.run(work)
 
     async def _keep_accounts(self) -> None:
-        folds = list(self._folds.values())
-        for start in range(0, len(folds), MEMBERS_A_BATCH):
-            chunk = folds[start : start + MEMBERS_A_BATCH]
+        all_of_them = list(self._folds.values())
+        for start in range(0, len(all_of_them), MEMBERS_A_BATCH):
+            chunk = all_of_them[start : start + MEMBERS_A_BATCH]
             await self._database.run(partial(_drop_published, chunk))
-            await self._go_on_with_unpublished(chunk)
-            await self._database.run(partial(_write_accounts, chunk))
-            self._rebuilt |= {MemberId(fold.state.member_id): fingerprint_of(canonical, fold) for fold in chunk}
+            self._go_on(await self._database.run(partial(_unpublished, chunk)))
+            # An account without a single fact is nobody's fold: the comparison will name it.
+            folds = [fold for fold in chunk if fold.state.member_seq]
+            await self._database.run(partial(_write_accounts, folds))
+            self._rebuilt |= {MemberId(fold.state.member_id): fingerprint_of(canonical, fold) for fold in folds}
         self._folds = {}
 
-    async def _go_on_with_unpublished(self, folds: Sequence[MemberFold]) -> None:
-        """Facts that were committed and still wait for the relay stand behind the last one on the topic."""
-        async with self._database.begin() as uow:
-            rows = await (await uow.driver()).fetch(UNPUBLISHED, *_heads(folds), POINTS_TOPIC)
-        for member_id, member_seq, encoded, link, waits in rows:
-            if not waits:
-                raise StreamError(
-                    member_id, member_seq, "is in the books, but neither on the topic nor on its way to it"
-                )
-            self._folds[MemberId(member_id)].add(canonical, encoded, link)
-        self._facts += len(rows)
+    def _go_on(self, unpublished: Sequence[StoredEntry]) -> None:
+        for entry in unpublished:
+            self._folds[entry.member_id].add(canonical, entry.encoded, entry.hash)
+        self.unpublished += len(unpublished)
+        self._facts += len(unpublished)
 
 
 async def _stored(uow: UnitOfWork, entries: Sequence[Entry]) -> set[tuple[MemberId, int]]:
     """Which of the entries the books hold; StreamError for one that is another fact there."""
-    columns = zip(*((entry.member_id, entry.member_seq, entry.fact, entry.hash) for entry in entries), strict=True)
-    rows = await (await uow.driver()).fetch(STORED, *columns)
-    for member_id, member_seq, is_same in rows:
-        if not is_same:
+    told = {(entry.member_id, entry.member_seq): entry for entry in entries}
+    rows = await (await uow.driver()).fetch(STORED, *zip(*told, strict=True))
+    for member_id, member_seq, fact_hash, link in rows:
+        entry = told[member_id, member_seq]
+        if (fact_hash, link) != (sha256(entry.fact).digest(), entry.hash):
             raise StreamError(member_id, member_seq, "the books hold another fact than the topic: two histories")
-    return {(MemberId(member_id), member_seq) for member_id, member_seq, _ in rows}
+    return {(MemberId(member_id), member_seq) for member_id, member_seq, *_ in rows}
 
 
 async def _drop_published(folds: Sequence[MemberFold], uow: UnitOfWork) -> None:
     """What an old backup was about to publish, and has published since."""
     await (await uow.driver()).execute(DROP_PUBLISHED, *_heads(folds), POINTS_TOPIC)
+
+
+async def _unpublished(folds: Sequence[MemberFold], uow: UnitOfWork) -> list[StoredEntry]:
+    """What the books hold behind the topic's last fact: all of it waits for the relay afterwards, in its order."""
+    rows = await (await uow.driver()).fetch(UNPUBLISHED, *_heads(folds), POINTS_TOPIC)
+    # Published once and lost with the end of the topic.
+    forgotten = {row[0] for row in rows if not row[4]}
+    if forgotten:
+        await (await uow.driver()).execute(DROP_WAITING, POINTS_TOPIC, sorted(forgotten))
+        await uow.add_outbox(OutboxRow(POINTS_TOPIC, row[0], str(row[1])) for row in rows if row[0] in forgotten)
+    return [StoredEntry(*row[:4]) for row in rows]
 
 
 async def _write_accounts(folds: Sequence[MemberFold], uow: UnitOfWork) -> None:

@@ -49,7 +49,7 @@ class Programme:
     def _rules(self, document: Document) -> Rules:
         rules = self._compiled.get(document.version)
         if rules is None or rules.starts_at != document.starts_at:
-            event = published.ProgrammePublished.model_validate_json(document.body)
+            event = document.read(published.ProgrammePublished.model_validate_json)
             rules = self._compiled[document.version] = compile_rules(event.document, document.starts_at)
         return rules
 

@@ -44,6 +44,12 @@ async def published_gifts(connection: AsyncConnection, keys: Sequence[tuple[str,
     return [_published(found[key]) for key in wanted]
 
 
+async def gifts_of(connection: AsyncConnection, member_id: str) -> list[OutboxRow]:
+    """Pointers to all gifts of the member, as they were given; each stands for itself, so nothing is locked."""
+    events = await connection.scalars(_GIFTS_OF, {"member_id": member_id})
+    return [OutboxRow(ACTIVITIES_TOPIC, member_id, event) for event in events]
+
+
 def event_id(gift: Gift) -> str:
     """The id that the door would give to an activity of this source."""
     return id_of(GIFT_SOURCE, gift.member_id, GIFT_ACTIVITY, gift.reference)
@@ -74,6 +80,9 @@ def _published(row: Row[Any]) -> Message:
 _GIVE = text(
     "INSERT INTO gift (member_id, event_id, recorded_at, body) VALUES (:member_id, :event_id, :recorded_at, :body)"
     " ON CONFLICT (member_id, event_id) DO NOTHING RETURNING event_id"
+)
+_GIFTS_OF = text(
+    "SELECT event_id::text FROM gift WHERE member_id = CAST(:member_id AS uuid) ORDER BY recorded_at, event_id"
 )
 _GIFTS = text(
     "SELECT member_id, event_id, recorded_at, body FROM gift WHERE (member_id, event_id) IN"

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.envelope import numbered_headers
 from schemas.messages import message_type
-from services.notifier.adapters.gifts import ACTIVITIES_TOPIC, published_gifts
+from services.notifier.adapters.gifts import ACTIVITIES_TOPIC, gifts_of, published_gifts
 from services.runtime.kafka.relay import StoredOutboxRow
 from services.runtime.ports import Message, OutboxRow, Record
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
@@ -36,8 +36,8 @@ class FactSource:
         return [found[row.id] for row in rows]
 
     async def facts_of_key(self, uow: UnitOfWork, topic: str, key: str) -> list[OutboxRow]:
-        if topic != TOPIC:
-            return []
+        if topic == ACTIVITIES_TOPIC:
+            return await gifts_of(uow.connection, key)
         await uow.connection.execute(_LOCK_STREAM, {"member_id": key})
         numbers = await uow.connection.scalars(_NUMBERS, {"member_id": key})
         return [OutboxRow(topic, key, f"{key}/{number}") for number in numbers]

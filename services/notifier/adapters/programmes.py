@@ -15,6 +15,7 @@ from services.notifier.domain.durations import Duration
 from services.notifier.domain.planning import BirthdayCampaign, Rules, TierCampaign
 from services.runtime.documents import KnownDocuments, known_documents
 from services.runtime.errors import NotReady
+from services.runtime.own_records import read_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Programmes:
             body = await connection.scalar(_BODY, {"version": version})
             if body is None:
                 raise NotReady(f"version {version} of the programme is not here yet")
-            self._documents[version] = ProgrammePublished.model_validate_json(body).document
+            read = ProgrammePublished.model_validate_json
+            self._documents[version] = read_own(read, body, f"version {version}").document
         return self._documents[version]
 
     async def _reigns(self, connection: AsyncConnection, known: KnownDocuments) -> tuple[Reign, ...]:

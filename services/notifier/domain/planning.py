@@ -69,7 +69,8 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class TierChange:
-    """A change of standing as tiering published it, with its place in the member's chain."""
+    """A change of standing as tiering published it, with its place in the member's chain; `restores` a tier that the
+    end of a period had taken."""
 
     member_id: MemberId
     member_seq: int
@@ -80,6 +81,7 @@ class TierChange:
     recorded_at: datetime
     valid_until: datetime | None
     retroactive: bool
+    restores: bool = False
 
     @property
     def occurrence(self) -> str:
@@ -110,8 +112,10 @@ class Announcement:
 
 
 def plan(change: TierChange, rules: Rules, *, now: datetime) -> tuple[Planned, ...]:
-    """One message per campaign and channel; a change downwards, sideways or in the past is nobody's news."""
-    if change.to_tier is None or change.retroactive or rules.rank(change.to_tier) <= rules.rank(change.from_tier):
+    """One message per campaign and channel; a change downwards, sideways, back or in the past is nobody's news."""
+    if change.to_tier is None or change.retroactive or change.restores:
+        return ()
+    if rules.rank(change.to_tier) <= rules.rank(change.from_tier):
         return ()
     occasion = TierReached(change.to_tier, change.effective_from, change.valid_until)
     return tuple(

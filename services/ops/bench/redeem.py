@@ -215,7 +215,7 @@ async def _publish_programme(database: Database) -> None:
     decoded = Record(message.topic, 0, 0, message.key, message.headers, now, handler.decode(record))
     async with database.begin() as uow:
         await handler.handle(uow, [decoded])
-        await handler.caught_up(uow, now)
+        await handler.caught_up(uow, 0, now, any_parked=False)
 
 
 async def _seed(database: Database, members: Sequence[MemberId]) -> None:

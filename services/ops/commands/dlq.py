@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 from rich.console import Console
 
+from schemas.base import rfc3339
 from services.ops import decisions
 from services.ops.dead_letter_views import (
     letter_document,
@@ -43,7 +44,8 @@ from services.runtime.seal import Seal
 
 ALL_STATES: tuple[State, ...] = ("open", "redriven", "discarded")
 SERVICE = Annotated[str, typer.Argument(metavar="SERVICE", help=", ".join(SERVICES))]
-IDS = Annotated[list[int], typer.Argument(metavar="ID...", help="As `dlq ls` shows them.")]
+ID_MAX = 2**63 - 1
+IDS = Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=ID_MAX, help="As `dlq ls` shows them.")]
 BY = Annotated[str, typer.Option(metavar="NAME", help="Who decides this; kept with the decision.")]
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -73,27 +75,29 @@ def ls(
         _misused(f"there is no dead letter {before}")
     now = system_clock()
     if as_json:
-        typer.echo(json.dumps(page_document(page, parked, now), default=str))
+        typer.echo(json.dumps(page_document(page, parked, now), default=rfc3339, ensure_ascii=False))
     else:
         show_page(page, parked, now, Console())
 
 
 def show(
     service: SERVICE,
-    letter: Annotated[int, typer.Argument(metavar="ID")],
+    letter: Annotated[int, typer.Argument(metavar="ID", min=1, max=ID_MAX)],
     payload: Annotated[bool, typer.Option("--payload", help="Open what was sent; it is noted who did.")] = False,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who opens it.")] = "",
     as_json: AS_JSON = False,
 ) -> None:
     """Show one dead letter and what people did with it; with --payload also what was sent, which may name a person.
 
-    Exit code 0: shown; 1: the service has no such dead letter.
+    Exit code 0: shown; 1: the service has no such dead letter, or what was sent is no longer kept.
     """
     found = run(_show(_known(service), letter, _named(by) if payload else None))
     if found is None:
         _missed(f"{service} has no dead letter {letter}")
+    if payload and found[-1] is None:
+        _missed(f"{found[0].name} was {found[0].state} by {found[0].decided_by}: what was sent is no longer kept")
     if as_json:
-        typer.echo(json.dumps(letter_document(*found), default=str, ensure_ascii=False))
+        typer.echo(json.dumps(letter_document(*found), default=rfc3339, ensure_ascii=False))
     else:
         show_letter(*found, Console())
 
@@ -101,7 +105,9 @@ def show(
 def redrive(
     service: SERVICE,
     by: BY,
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID...]", help="As `dlq ls` shows them.")] = None,
+    ids: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID...]", min=1, max=ID_MAX, help="As `dlq ls` shows them.")
+    ] = None,
     code: Annotated[str | None, typer.Option(help="All open dead letters with this code.")] = None,
     key: Annotated[str | None, typer.Option(help="All open dead letters of this key, and the key if parked.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All open dead letters and all parked keys.")] = False,
@@ -131,7 +137,7 @@ def discard(
     why: Annotated[str, typer.Option(help="Kept in the clear, so name nobody but yourself.")],
     as_json: AS_JSON = False,
 ) -> None:
-    """Decide that dead letters will never be handled. They stay, sealed, with who decided so and why.
+    """Decide that dead letters will never be handled. Who decided so and why is kept, and what was sent is not.
 
     Exit code 0: discarded; 1: one of them is not open, and nothing was discarded.
     """
@@ -186,7 +192,7 @@ async def _show(
         if letter is None:
             return None
         payload = None
-        if opened_by is not None:
+        if opened_by is not None and letter.state == "open":
             seal = Seal.from_file(settings().required_file("seal_key_file"))
             async with opened.begin() as uow:
                 await note_action(uow, operator=opened_by, action="open", subject=letter.name)
@@ -212,7 +218,7 @@ def _reader(topic: str, service: str) -> str:
 
 def _letter_name(given: str) -> tuple[str, int]:
     service, _, number = given.partition("/")
-    if service not in SERVICES or not number.isdecimal():
+    if service not in SERVICES or not number.isdecimal() or int(number) > ID_MAX:
         _misused(f"--before {given} is no SERVICE/ID, such as ingest/120")
     return service, int(number)
 

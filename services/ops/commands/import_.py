@@ -65,7 +65,7 @@ def import_files(
     time_zone: Annotated[str | None, typer.Option(help="Of times in tables that have no offset.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every record and send nothing.")] = False,
     rejects: Annotated[
-        Path | None, typer.Option(help="Where rejected records go, with reasons; else into .loyalty/imports.")
+        Path | None, typer.Option(help="Where rejected records are added, with reasons; else .loyalty/imports.")
     ] = None,
     resume: Annotated[
         bool | None, typer.Option("--resume/--restart", help="Insist on going on, or begin anew.", show_default=False)

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -96,6 +97,26 @@ def service_url(name: str, environment: Mapping[str, str] = os.environ) -> str:
     return environment.get(f"{prefix}_URL", local).rstrip("/")
 
 
+def identity_kinds(identities: Sequence[Mapping[str, Any]]) -> str:
+    """`member` once, although every member goes by an id and by a number."""
+    counts = Counter(each["kind"] for each in identities)
+    return ", ".join(kind if count == 1 or kind == "member" else f"{count} × {kind}" for kind, count in counts.items())
+
+
+def tier_lines(tier: Mapping[str, Any]) -> Iterator[str]:
+    """The tier now and what was decided about it, each with what is missing to keep it; then what reaches the next."""
+    yield f"tier {_named(tier.get('tier'))}{_until(tier)}"
+    if tier.get("evaluation_pending"):
+        yield "  its period is over and will be judged as soon as all sales of it are read"
+    unit = (tier.get("metric") or {}).get("unit", "")
+    yield from _kept(tier, unit)
+    if upcoming := tier.get("upcoming"):
+        yield f"from {upcoming['effective_from']} on {_named(upcoming['tier'])}{_until(upcoming)}"
+        yield from _kept(upcoming, unit)
+    if above := tier.get("next"):
+        yield f"  to reach {_named(above['tier'])}: {_missing(above, unit)}"
+
+
 async def _ask(client: httpx.AsyncClient, name: str, member: str) -> Heard:
     url = f"{service_url(name)}/v1/members/{member}{_PATHS[name]}"
     try:
@@ -151,7 +172,7 @@ def _profile(console: Console, member: Mapping[str, Any]) -> None:
         "locale": member["locale"],
         "time zone": member["time_zone"],
         "birthday": _birthday(member.get("birthday")),
-        "identities": ", ".join(each["kind"] for each in member["identities"]),
+        "identities": identity_kinds(member["identities"]),
         "consents": ", ".join(_consent(each) for each in member["consents"]),
     }
     for label, value in rows.items():
@@ -167,9 +188,26 @@ def _balances(console: Console, balances: Mapping[str, Any]) -> None:
 
 
 def _tier(console: Console, tier: Mapping[str, Any]) -> None:
-    until = tier.get("valid_until")
-    name = (tier.get("tier") or {}).get("id")
-    console.print(f"tier {name or 'base'}" + (f", valid until {until}" if until else ""))
+    for line in tier_lines(tier):
+        console.print(line)
+
+
+def _named(level: Mapping[str, Any] | None) -> str:
+    return (level or {}).get("id") or "base"
+
+
+def _until(document: Mapping[str, Any]) -> str:
+    return f", valid until {document['valid_until']}" if document.get("valid_until") else ""
+
+
+def _kept(document: Mapping[str, Any], unit: str) -> Iterator[str]:
+    if keep := document.get("keep"):
+        yield f"  to keep it: {_missing(keep, unit)}"
+
+
+def _missing(part: Mapping[str, Any], unit: str) -> str:
+    span = f" from {part['counts_from']} until {part['until']}" if part["until"] else ""
+    return f"{part['missing']} of {part['needed']} {unit} missing, counted{span or ' for ever'}"
 
 
 def _birthday(birthday: Mapping[str, Any] | None) -> str:

@@ -44,12 +44,14 @@ def rebuild(
         raise typer.Exit(FOUND) from None
     comparison = done.comparison if isinstance(done, Filled) else done
     if as_json:
-        added = {"added": done.added} if isinstance(done, Filled) else {}
-        told = {"service": service, **added, **dataclasses.asdict(comparison), "equal": comparison.equal}
+        filled = {"added": done.added, "unpublished": done.unpublished} if isinstance(done, Filled) else {}
+        told = {"service": service, **filled, **dataclasses.asdict(comparison), "equal": comparison.equal}
         typer.echo(json.dumps(told))
     else:
         if isinstance(done, Filled):
             console.print(f"{done.added:,} facts were missing and are in the books again")
+            if done.unpublished:
+                console.print(f"{done.unpublished:,} facts that the topic lacks will be sent by the relay")
         show(comparison, time.monotonic() - began, console)
         if isinstance(done, Filled):
             console.print("the ledger goes on within seconds" if comparison.equal else HALTED, soft_wrap=True)

@@ -81,7 +81,7 @@ async def _behind_its_topic(books: Database) -> Offence | None:
         # The books can be checked while Kafka is away; only this question has to wait.
         sys.stderr.write(f"loyalty: the topic was not asked whether it is ahead of these books ({away})\n")
         return None
-    return halt and Offence("topic", f"{halt.what}: {halt.remedy}")
+    return None if halt is None else Offence("topic", f"{halt.what}: {halt.remedy}")
 
 
 def as_document(verdict: Verdict) -> dict[str, object]:

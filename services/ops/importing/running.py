@@ -160,4 +160,7 @@ def _readable(file: Path) -> Iterator[None]:
 
 def _check_hope(file: Path, outcome: Outcome) -> None:
     if outcome.rejected >= HOPELESS_RECORDS and outcome.rejected == sum(outcome.counts.values()):
-        raise ImportMisused(f"none of the first {outcome.rejected:,} records of {file} is fit: is it another format?")
+        raise ImportMisused(
+            f"none of the first {outcome.rejected:,} records of {file} is fit: is it another format, or does a --map"
+            " lack a column? --restart begins anew"
+        )

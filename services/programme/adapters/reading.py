@@ -69,6 +69,7 @@ def programme_of(document: ProgrammeDocument) -> domain.Programme:
         excluded=document.earning.exclude.categories,
         metric_unit=tiers.metric.unit if tiers else None,
         metric_window=tiers.metric.window if tiers else None,
+        evaluate_after=parse(tiers.evaluate_after) if tiers else None,
         levels=tuple(domain.Level(each.id, each.reach, each.keep) for each in tiers.levels) if tiers else (),
         rewards=tuple(map(_reward, document.rewards)),
         campaigns=tuple(map(_campaign, document.campaigns)),

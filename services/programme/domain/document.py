@@ -93,6 +93,7 @@ class Programme:
     excluded: tuple[str, ...] = ()
     metric_unit: str | None = None
     metric_window: str | None = None
+    evaluate_after: Duration | None = None
     levels: tuple[Level, ...] = ()
     rewards: tuple[Reward, ...] = ()
     campaigns: tuple[Campaign, ...] = ()

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from services.runtime.errors import NotReady, Transient
+from services.runtime.errors import NewerReleaseNeeded, NotReady, Transient
 from services.runtime.http.problem import Problem, problem_response
 from services.runtime.http.validation import invalid_request
 from services.runtime.postgres.faults import is_transient
@@ -57,6 +57,7 @@ def install_answers(app: FastAPI, refusals: Mapping[type[Exception], RefusalMapp
     app.add_exception_handler(HTTPException, _answer(_of_http_exception))
     app.add_exception_handler(RequestValidationError, _answer(invalid_request))
     app.add_exception_handler(Transient, _answer(_of_transient))
+    app.add_exception_handler(NewerReleaseNeeded, _answer(_of_older_release))
     for refusal, mapping in refusals.items():
         app.add_exception_handler(refusal, _answer(_refused(mapping)))
 
@@ -91,6 +92,10 @@ def _of_transient(_request: Request, error: Transient) -> Problem:
         "not_ready" if isinstance(error, NotReady) else "unavailable",
         detail=reason,
     )
+
+
+def _of_older_release(_request: Request, error: NewerReleaseNeeded) -> Problem:
+    return Problem(503, "not_ready", detail=str(error))
 
 
 def _refused(mapping: RefusalMapping) -> Callable[[Request, Exception], Problem]:

@@ -76,9 +76,8 @@ class Applier:
 
     async def caught_up(self, handler: CaughtUp, held: Checkpoint, checked_at: datetime) -> None:
         async with self._database.begin() as uow:
-            # What is parked has been passed, not handled.
-            if not await self._lock(uow, held):
-                await handler.caught_up(uow, checked_at)
+            any_parked = await self._lock(uow, held)
+            await handler.caught_up(uow, self._of.partition, checked_at, any_parked=any_parked)
 
     async def _lock(self, uow: UnitOfWork, held: Checkpoint) -> bool:
         return await checkpoints.lock(uow, self._of, epoch=held.epoch, expected_offset=held.next_offset)

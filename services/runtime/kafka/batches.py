@@ -8,12 +8,14 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
+from pydantic import ValidationError
 
 from services.runtime.errors import InvalidMessage
 from services.runtime.kafka.handler import Handler
 from services.runtime.kafka.options import LoopOptions
 from services.runtime.kafka.records import to_record
 from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.own_records import newer_release_needed
 from services.runtime.ports import Record
 
 Raw = Record[bytes | None]
@@ -97,7 +99,14 @@ class Fetcher:
         except InvalidMessage as refusal:
             return refusal
         except Exception as error:
-            return Undecodable(error)
+            return Undecodable(_cause(error, record))
+
+
+def _cause(error: Exception, record: Raw) -> Exception:
+    """What came from outside was refused as InvalidMessage: a contract that was not kept is then one of our own."""
+    if isinstance(error, ValidationError):
+        return newer_release_needed(error, f"a record of topic `{record.topic}`")
+    return error
 
 
 def with_value(raw: Raw, value: Any) -> Record[Any]:

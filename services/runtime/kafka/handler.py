@@ -27,6 +27,7 @@ class Handler(Protocol[T]):
 class CaughtUp(Protocol):
     """An optional second face of a handler."""
 
-    async def caught_up(self, uow: UnitOfWork, checked_at: datetime) -> None:
-        """Everything that stood in the partition at `checked_at` has been handled; called now and then."""
+    async def caught_up(self, uow: UnitOfWork, partition: int, checked_at: datetime, *, any_parked: bool) -> None:
+        """Everything that stood in `partition` at `checked_at` has been handled or, with `any_parked`, passed by
+        because keys of the topic are parked; called now and then."""
         ...

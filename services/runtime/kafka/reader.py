@@ -40,6 +40,12 @@ async def read_topic(
             yield records
 
 
+async def partitions_of(kafka: KafkaSettings, topic: str) -> list[int]:
+    """NotReady where the topic does not exist."""
+    async with _open_consumer(kafka) as consumer:
+        return [tp.partition for tp in await _partitions(consumer, kafka, topic)]
+
+
 async def end_offsets(kafka: KafkaSettings, topic: str) -> dict[int, int]:
     """The next offset of every partition that a committed reader can see."""
     async with _open_consumer(kafka) as consumer:

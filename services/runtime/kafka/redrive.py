@@ -172,8 +172,10 @@ _TAKE_LETTER = text("""
     FROM dead_letter WHERE id = :id FOR UPDATE
 """)
 
+# What may name a person is kept for as long as it is needed.
 _REDRIVEN = text("""
-    UPDATE dead_letter SET state = 'redriven', decided_by = :by, decided_at = clock_timestamp() WHERE id = :id
+    UPDATE dead_letter SET state = 'redriven', decided_by = :by, decided_at = clock_timestamp(), sealed = NULL
+    WHERE id = :id
 """)
 
 # A batch is of one partition: only there do records of a key have an order.

@@ -17,9 +17,13 @@ def listen(host: str, port: int, *, setting: str) -> socket.socket:
     """Binds before anything else starts; SettingsError names the port that is taken and the setting that chose it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise SettingsError(f"cannot listen on {host}:{port} ({error.strerror}): change {setting}") from error
+    # Connections inherit it. uvloop sets it by itself, asyncio only where a socket names its protocol: an answer's body
+    # would wait 40 ms for the client to acknowledge its head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def serve(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:

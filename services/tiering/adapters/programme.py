@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.programme import ProgrammeDocument, ProgrammePublished, Tiers
 from services.runtime.documents import Document, KnownDocuments, known_documents
 from services.runtime.errors import NotReady
 from services.tiering.domain.rules import Level, Rules
+
+_LENGTH = TypeAdapter(timedelta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class KnownRules:
     def _of(self, document: Document) -> Rules:
         rules = self._rules.get(document.version)
         if rules is None or rules.starts_at != document.starts_at:
-            published = ProgrammePublished.model_validate_json(document.body)
+            published = document.read(ProgrammePublished.model_validate_json)
             rules = self._rules[document.version] = rules_of(published.document, document.starts_at)
         return rules
 
@@ -65,6 +68,8 @@ def rules_of(document: ProgrammeDocument, starts_at: datetime) -> Rules:
         benefits_start=tiers.benefits_start,
         levels=_levels(tiers),
         qualifying=qualifying,
+        downgrade=tiers.downgrade,
+        evaluate_after=_LENGTH.validate_python(tiers.evaluate_after),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,14 @@ from services.tiering.application import Account
 from services.tiering.domain.changes import MemberStanding
 from services.tiering.domain.cursor import Cursor
 from services.tiering.domain.facts import TierChanged
+from services.tiering.domain.period_ends import due_at
 
 TOPIC = "tiers"
 _CHANGE_COLUMNS = ("member_id", "member_seq", "event_id", "effective_from", "recorded_at", "fact", "hash")
+# Nobody is lowered while facts of theirs are set aside: what they hold may keep the tier.
+NOT_PARKED = """NOT EXISTS (
+  SELECT FROM parked_key WHERE consumer = 'tiering' AND topic = 'points' AND key = standing.member_id::text
+)"""
 _Row = tuple[UUID, int, UUID, object, object, bytes, bytes]
 
 
@@ -37,6 +43,10 @@ class StandingTable:
         await driver.execute(_INSERT_MISSING, wanted, starts, states)
         return {str(row["member_id"]): _account(row) for row in await driver.fetch(_LOCK, wanted)}
 
+    async def lock_due(self, boundary: datetime, limit: int) -> Sequence[Account]:
+        driver = await self.uow.driver()
+        return [_account(row) for row in await driver.fetch(_LOCK_DUE, boundary, limit)]
+
     async def save(self, accounts: Sequence[Account]) -> None:
         if not accounts:
             return
@@ -52,6 +62,7 @@ class StandingTable:
             [account.standing.member_seq for account in accounts],
             heads,
             [encode_state(account.standing) for account in accounts],
+            [due_at(account.standing) for account in accounts],
         )
         await self.uow.add_outbox(OutboxRow(TOPIC, str(row[0]), str(row[1])) for row in changes)
 
@@ -98,12 +109,17 @@ _LOCK = """
 SELECT member_id, points_seq, points_hash, head, state::text AS state
 FROM standing WHERE member_id = ANY($1::uuid[]) ORDER BY member_id FOR UPDATE
 """
+# Nobody is waited for: a batch that holds the row moves the end itself, or leaves it to the next run.
+_LOCK_DUE = f"""
+SELECT member_id, points_seq, points_hash, head, state::text AS state
+FROM standing WHERE due_at <= $1 AND {NOT_PARKED} ORDER BY due_at, member_id LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
 # The state is written through text: whatever codec a pool has set for jsonb, one spelling goes in and out.
 _SAVE = """
 UPDATE standing SET points_seq = row.points_seq, points_hash = row.points_hash, member_seq = row.member_seq,
-  head = row.head, state = row.state::jsonb
-FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bytea[], $6::text[])
-  AS row (member_id, points_seq, points_hash, member_seq, head, state)
+  head = row.head, state = row.state::jsonb, due_at = row.due_at
+FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bytea[], $6::text[], $7::timestamptz[])
+  AS row (member_id, points_seq, points_hash, member_seq, head, state, due_at)
 WHERE standing.member_id = row.member_id
 """
 _FIND = text(

@@ -16,6 +16,7 @@ def encode_state(state: MemberStanding) -> str:
         "recorded": _micros(state.last_recorded_at),
         "credits": ladder.credits,
         "steps": [_step(step) for step in ladder.steps],
+        "ended": _micros(ladder.ended_until),
         "published": [
             [each.member_seq, _micros(each.effective_from), each.tier, _micros(each.valid_until)]
             for each in state.published
@@ -27,6 +28,7 @@ def encode_state(state: MemberStanding) -> str:
 def decode_state(member_id: str, text: str) -> MemberStanding:
     document = json.loads(text)
     credits = {unit: tuple(map(Credit._make, held)) for unit, held in document["credits"].items()}
+    steps = tuple(_read_step(step) for step in document["steps"])
     published = tuple(
         Published(seq, instant_of(since), tier, _maybe(until)) for seq, since, tier, until in document["published"]
     )
@@ -34,7 +36,8 @@ def decode_state(member_id: str, text: str) -> MemberStanding:
         member_id=member_id,
         member_seq=published[-1].member_seq if published else 0,
         last_recorded_at=_maybe(document["recorded"]),
-        ladder=Ladder(credits, tuple(_read_step(step) for step in document["steps"])),
+        # Before migration 0002 no end of a period was judged.
+        ladder=Ladder(credits, steps, _maybe(document.get("ended"))),
         published=published,
     )
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from services.tiering.domain.windows import Window
 
-Reason = Literal["reached", "late_purchase"]
+Reason = Literal["reached", "late_purchase", "period_end"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.tiering.domain.changes import MemberStanding, Published
 from services.tiering.domain.rules import Level, Rules
-from services.tiering.domain.windows import Window, window_ending_at
+from services.tiering.domain.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +23,32 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class Upcoming:
+    """A change that is decided and does not count yet."""
+
+    level: Level | None
+    effective_from: datetime
+    valid_until: datetime | None
+    to_keep: Missing | None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """A member's tier at an instant; level None is the base tier, `upcoming` a change already decided."""
+    """A member's tier at an instant; level None is the base tier.
+
+    With `evaluation_pending` the validity is over and the end of the period not judged yet: until then the tier stays.
+    """
 
     level: Level | None
     since: datetime | None
     valid_until: datetime | None
+    evaluation_pending: bool
     metric: int
     window: Window | None
     next_level: Level | None
     to_reach: Missing | None
     to_keep: Missing | None
-    upcoming: Published | None
+    upcoming: Upcoming | None
 
 
 def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
@@ -42,7 +56,7 @@ def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
     current = state.tier_at(at)
     tier = current.tier if current is not None else None
     level = rules.level(tier)
-    valid_until = _valid_until(state, current, at)
+    valid_until = state.holds_until(current) if current is not None else None
     above = rules.levels[rules.rank(tier) + 1 :]
     window = rules.window_at(at) if rules.levels else None
     metric = state.ladder.metric(rules.unit, window, at) if window is not None else 0
@@ -51,40 +65,42 @@ def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
         level=level,
         since=_since(state.published, at),
         valid_until=valid_until,
+        evaluation_pending=valid_until is not None and valid_until <= at,
         metric=metric,
         window=window,
         next_level=next_level,
         to_reach=Missing(next_level.reach, metric, window) if next_level is not None and window is not None else None,
         to_keep=_to_keep(state, rules, level, valid_until, at),
-        upcoming=min(
-            (each for each in state.published if each.effective_from > at),
-            key=lambda each: (each.effective_from, -each.member_seq),
-            default=None,
-        ),
+        upcoming=_upcoming(state, rules, at),
     )
 
 
-def _valid_until(state: MemberStanding, current: Published | None, at: datetime) -> datetime | None:
-    """Reaching a level again moves the end; no change is published for that, so the ladder knows better."""
-    if current is None:
+def _upcoming(state: MemberStanding, rules: Rules, at: datetime) -> Upcoming | None:
+    ahead = [each for each in state.published if each.effective_from > at]
+    change = min(ahead, key=lambda each: (each.effective_from, -each.member_seq), default=None)
+    if change is None:
         return None
-    step = state.ladder.step_at(at)
-    return step.valid_until if step is not None and step.tier == current.tier else current.valid_until
+    level, valid_until = rules.level(change.tier), state.holds_until(change)
+    return Upcoming(level, change.effective_from, valid_until, _to_keep(state, rules, level, valid_until, at))
 
 
 def _since(published: Sequence[Published], at: datetime) -> datetime | None:
     since, tier = None, None
-    for change in sorted(published, key=lambda each: (each.effective_from, each.member_seq)):
-        if change.effective_from <= at and change.tier != tier:
-            since, tier = change.effective_from, change.tier
+    # Of two that begin at one instant only the later one ever stood: a tier taken and restored was held all along.
+    standing = {each.effective_from: each.tier for each in published}
+    for effective_from in sorted(standing):
+        if effective_from <= at and standing[effective_from] != tier:
+            since, tier = effective_from, standing[effective_from]
     return since if tier is not None else None
 
 
 def _to_keep(
     state: MemberStanding, rules: Rules, level: Level | None, valid_until: datetime | None, at: datetime
 ) -> Missing | None:
-    if level is None or valid_until is None or rules.valid == "for_ever" or not rules.levels:
+    if level is None or valid_until is None or rules.downgrade == "never":
         return None
     # What decides is the last period before the end, which need not have begun.
-    window = window_ending_at(valid_until, rules.window, rules.zone)
+    window = rules.period_ending_near(valid_until)
+    if window is None:
+        return None
     return Missing(level.keep, state.ladder.metric(rules.unit, window, at), window)

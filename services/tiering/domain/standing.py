@@ -22,9 +22,12 @@ class Credit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A level reached: when it was crossed, since when it counts, and the evidence."""
+    """A level reached, or what the end of a period left (tier None: base): when, since when it counts, the evidence.
 
-    tier: str
+    `threshold` is the `reach` that was crossed or, at the end of a period, the `keep` that was asked for.
+    """
+
+    tier: str | None
     crossed_at: datetime
     effective_from: datetime
     valid_until: datetime | None
@@ -37,10 +40,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """`credits` by unit, ascending; `steps` is the fold of them, each step above the one before it."""
+    """`credits` by unit, ascending; `steps` is the fold of them and of the ends of periods between.
+
+    What ends after the newest credit is in the fold up to `ended_until`, and open beyond.
+    """
 
     credits: Mapping[str, tuple[Credit, ...]] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+    ended_until: datetime | None = None
 
     def metric(self, unit: str, window: Window, until: datetime) -> int:
         """What was qualified in `window` up to and at `until`."""
@@ -57,7 +64,7 @@ class Ladder:
         return held[place].points if place < len(held) and held[place].at_micros == at_micros else 0
 
     def step_at(self, at: datetime) -> Step | None:
-        """The last step that counts at `at`; steps ascend, so it is the highest."""
+        """The last step that counts at `at`."""
         return next((step for step in reversed(self.steps) if step.effective_from <= at), None)
 
 
@@ -68,14 +75,40 @@ def credited(ladder: Ladder, occurred_at: datetime, amounts: Mapping[str, int], 
     credits = dict(ladder.credits)
     for unit, points in amounts.items():
         credits[unit] = _added(credits.get(unit, ()), Credit(at_micros, points))
-    if is_newest:
-        return climbed(Ladder(credits, ladder.steps), [occurred_at], versions)
-    return climbed_from_the_ground(credits, versions)
+    grown = replace(ladder, credits=credits)
+    if is_newest and (ladder.ended_until is None or ladder.ended_until <= occurred_at):
+        return climbed(grown, [occurred_at], versions)
+    return climbed_from_the_ground(grown, versions)
 
 
-def climbed_from_the_ground(credits: Mapping[str, tuple[Credit, ...]], versions: Sequence[Rules]) -> Ladder:
-    instants = sorted({credit.at_micros for held in credits.values() for credit in held})
-    return climbed(Ladder(credits), [instant_of(micros) for micros in instants], versions)
+def climbed_from_the_ground(ladder: Ladder, versions: Sequence[Rules]) -> Ladder:
+    instants = sorted({credit.at_micros for held in ladder.credits.values() for credit in held})
+    found = climbed(replace(ladder, steps=()), [instant_of(micros) for micros in instants], versions)
+    return ended(found, found.ended_until, versions) if found.ended_until is not None else found
+
+
+def ended(ladder: Ladder, until: datetime, versions: Sequence[Rules]) -> Ladder:
+    """The ladder with all that ends up to and at `until`."""
+    steps = list(ladder.steps)
+    _end_periods(ladder, steps, until, versions)
+    return replace(ladder, steps=tuple(steps), ended_until=max(until, ladder.ended_until or until))
+
+
+def evaluated(ladder: Ladder, tier: str | None, boundary: datetime, period: Window, rules: Rules) -> Step:
+    """What `tier` comes to at `boundary`, by what `period` brought and the rules in force at that instant."""
+    metric = ladder.metric(rules.unit, period, boundary)
+    held, level = rules.level(tier), rules.after_period(tier, metric)
+    return Step(
+        tier=level.id if level is not None else None,
+        crossed_at=boundary,
+        effective_from=boundary,
+        valid_until=rules.running_until(boundary) if level is not None else None,
+        metric=metric,
+        threshold=held.keep if held is not None else 0,
+        unit=rules.unit,
+        window=period,
+        programme_version=rules.version,
+    )
 
 
 def climbed(ladder: Ladder, instants: Sequence[datetime], versions: Sequence[Rules]) -> Ladder:
@@ -95,8 +128,28 @@ def climbed(ladder: Ladder, instants: Sequence[datetime], versions: Sequence[Rul
         else:
             # Summing the window anew for each instant would cost a late purchase the square of a year's credits.
             metric += ladder.points_at(rules.unit, instant)
+        # What is bought at the very instant of an end belongs to the period that begins.
+        _end_periods(ladder, steps, instant, versions)
         _take_step(steps, rules, window, instant, metric)
     return replace(ladder, steps=tuple(steps))
+
+
+def _end_periods(ladder: Ladder, steps: list[Step], until: datetime, versions: Sequence[Rules]) -> None:
+    while steps and (end := steps[-1].valid_until) is not None and end <= until:
+        rules = in_force(versions, end)
+        assert rules is not None, "what has an end was reached by a version, which started before"
+        period = rules.period_ending_near(end)
+        if period is None or period.ends_at is None or period.ends_at > end:
+            steps[-1] = replace(steps[-1], valid_until=rules.running_until(end))
+        else:
+            steps.append(_not_below_for_ever(evaluated(ladder, steps[-1].tier, end, period, rules), steps, rules))
+
+
+def _not_below_for_ever(step: Step, steps: Sequence[Step], rules: Rules) -> Step:
+    """An earlier version may have given a level for ever, and a higher one that ends does not take it away."""
+    for_ever = [each.tier for each in steps if each.valid_until is None]
+    kept = max(for_ever, key=rules.rank, default=None)
+    return replace(step, tier=kept, valid_until=None) if rules.rank(kept) > rules.rank(step.tier) else step
 
 
 def _take_step(steps: list[Step], rules: Rules, window: Window, instant: datetime, metric: int) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 _MONTHS = {"calendar_year": 12, "calendar_quarter": 3, "calendar_month": 1}
 LIFETIME = "lifetime"
+INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ def window_after(window: Window, zone: tzinfo) -> Window:
     return window if window.ends_at is None else window_at(window.kind, window.ends_at, zone)
 
 
-def window_ending_at(ends_at: datetime, kind: str, zone: tzinfo) -> Window:
-    return window_at(kind, ends_at - timedelta(microseconds=1), zone)
+def window_before(window: Window, zone: tzinfo) -> Window:
+    return window if window.starts_at is None else window_at(window.kind, window.starts_at - INSTANT, zone)
 
 
 def next_day(instant: datetime, zone: tzinfo) -> datetime:

@@ -49,8 +49,9 @@ def test_a_member_is_read(example: Path) -> None:
 @pytest.mark.parametrize("example", examples("tiers"), ids=name_of)
 def test_a_tier_change_is_read(example: Path) -> None:
     handler = TiersHandler(lambda uow: PostgresStore(uow, PROGRAMMES), lambda: NOW)
-    change = handler.decode(_record("tiers", example))
-    assert change.occurrence == f"{change.member_id}/{json.loads(example.read_bytes())['member_seq']}"
+    change, document = handler.decode(_record("tiers", example)), json.loads(example.read_bytes())
+    assert change.occurrence == f"{change.member_id}/{document['member_seq']}"
+    assert change.restores == (document["reason"] == "late_purchase")
 
 
 @pytest.mark.parametrize("example", examples("programme"), ids=name_of)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,6 @@ from services.runtime.postgres.unit_of_work import UnitOfWork
 from services.tiering.adapters.members import MemberTable
 from services.tiering.adapters.programme import rules_of
 from services.tiering.adapters.standings import StandingTable
-from services.tiering.application import Programme
 from services.tiering.consumer import MembersHandler, PointsHandler
 
 ROOT = Path(__file__).parents[3] / "schemas" / "examples"
@@ -35,11 +35,11 @@ def record(topic: str, value: bytes | None, key: str = "0191f3a0-0000-7000-8000-
     return Record(topic, 0, 0, key, headers, datetime(2026, 1, 1, tzinfo=UTC), value)
 
 
-def never(_: UnitOfWork) -> Programme:
-    raise AssertionError("decoding reads no programme")
+def never(_: UnitOfWork) -> Any:
+    raise AssertionError("decoding reads no table")
 
 
-POINTS = PointsHandler(StandingTable, never, lambda: datetime.now(UTC))
+POINTS = PointsHandler(StandingTable, never, never, lambda: datetime.now(UTC))
 MEMBERS = MembersHandler(lambda uow: MemberTable(uow.connection))
 
 

@@ -6,6 +6,7 @@ from tests.support.ledger import (
     CASE_LINES,
     LedgerService,
     P,
+    id_of,
     local,
     new_member,
     programme,
@@ -59,6 +60,25 @@ async def test_C4_a_late_sale_earns_by_the_version_of_its_time(ledger: LedgerSer
         await ledger.until_recorded(2)
     by_version = {fact["programme_version"]: fact["awards"][0]["points"] for fact in await ledger.facts(member)}
     assert by_version == {1: 10, 2: 30}
+
+
+async def test_C15_sales_earn_by_the_tier_of_their_time_when_its_end_is_heard_of(ledger: LedgerService) -> None:
+    member, boundary = new_member(), local(2028, 1, 1)
+    ledger.clock.now = local(2028, 1, 1, 5)
+    await ledger.running.send(programme(), tier_change(member, "gold", since=local(2026, 6, 11)))
+    before_the_evaluation = purchase(member, at=local(2028, 1, 1, 1))
+    async with ledger.running.working():
+        await ledger.until_recorded(1)
+        await ledger.running.send(before_the_evaluation)
+        await ledger.until_recorded(2)
+        ledger.clock.now = local(2028, 1, 1, 7)
+        await ledger.running.send(tier_change(member, "silver", since=boundary, number=2))
+        await ledger.until_recorded(3)
+        late, from_the_end_on = purchase(member, at=local(2027, 12, 31, 23)), purchase(member, at=boundary)
+        await ledger.running.send(late, from_the_end_on)
+        await ledger.until_recorded(5)
+    earned = {fact["event_id"]: fact["awards"][0]["points"] for fact in await ledger.facts(member) if "awards" in fact}
+    assert earned == {id_of(before_the_evaluation): 15, id_of(late): 15, id_of(from_the_end_on): 10}
 
 
 async def test_C6_a_lot_ends_at_its_instant_and_the_job_only_records_it(ledger: LedgerService) -> None:

@@ -13,7 +13,9 @@ from sqlalchemy import text
 
 from schemas.purchases import PurchaseLine
 from services.ledger.adapters.closing import only_rebuild
+from services.ledger.adapters.streams import no_progress
 from services.ledger.application.replay import StreamError
+from services.ops.rebuilding import fill_ledger
 from services.runtime.errors import HaltError, NotReady
 from services.runtime.ports import Message
 from tests.support.ledger import WEDNESDAY, LedgerService, id_of, local, new_member, purchase, review, tier_change
@@ -218,6 +220,12 @@ async def test_a_topic_that_lost_its_beginning_is_refused(lived: dict[str, Any],
     code, _, said = await rebuilder.loyalty("rebuild", "ledger")
     assert (code, "no longer begins where the streams begin (first offsets {0: 1})" in said) == (2, True)
     assert await rebuilder.ledger.entries() == 0
+
+
+async def test_a_login_that_cannot_close_the_books_is_refused(lived: dict[str, Any], rebuilder: Rebuilder) -> None:
+    await rebuilder.lose_everything()
+    with pytest.raises(HaltError, match="this login does not own the ledger's tables"):
+        await fill_ledger(rebuilder.ledger.running.context.database, rebuilder.settings(), no_progress)
 
 
 async def test_two_rebuilds_do_not_run_at_once(lived: dict[str, Any], rebuilder: Rebuilder) -> None:

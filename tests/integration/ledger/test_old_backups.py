@@ -16,6 +16,9 @@ from tests.support.postgres import fresh_database
 from tests.support.rebuilding import Rebuilder
 
 KNOWN, LATER = new_member(), new_member()
+COPIED_ACCOUNT = (
+    "INSERT INTO account SELECT :stranger, member_seq, chain_head, state FROM account WHERE member_id = :id"
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ async def test_what_a_crash_left_unpublished_is_kept_and_published(backup: Backu
     async with backup.restored() as old:
         await old.ledger.record(purchase(newcomer))
         filled = await old.fill()
-        assert (filled.added, filled.comparison.facts, filled.comparison.equal) == (3, 6, True)
+        assert (filled.added, filled.unpublished, filled.comparison.facts) == (3, 1, 6)
+        assert filled.comparison.equal
         async with old.ledger.running.working():
             records = await old.ledger.running.until_published("points", 6)
         assert [each.key for each in records].count(newcomer) == 1
@@ -96,13 +100,24 @@ async def test_a_wrong_account_of_the_backup_is_made_again(backup: Backup) -> No
         assert (await old.fill()).comparison.equal
 
 
-async def test_a_fact_that_the_topic_has_lost_is_named(backup: Backup) -> None:
+async def test_a_fact_that_the_topic_has_lost_is_sent_again(backup: Backup) -> None:
     newcomer = new_member()
     async with backup.restored() as old:
-        await old.ledger.record(purchase(newcomer))
-        await old.ledger.query("DELETE FROM outbox RETURNING 1")
+        await old.ledger.record(purchase(newcomer), purchase(newcomer))
+        await old.ledger.plant("DELETE FROM outbox WHERE key = :key AND ref = '1'", key=newcomer)
         filled = await old.fill()
-        assert filled.comparison.difference == f"member {newcomer} is only in the live books"
+        assert (filled.unpublished, filled.comparison.equal) == (2, True)
+        async with old.ledger.running.working():
+            records = await old.ledger.running.until_published("points", 7)
+        assert [each.headers["member_seq"] for each in records if each.key == newcomer] == ["1", "2"]
+
+
+async def test_an_account_without_a_fact_is_named_and_keeps_the_books_closed(backup: Backup) -> None:
+    stranger = new_member()
+    async with backup.restored() as old:
+        await old.ledger.plant(COPIED_ACCOUNT, stranger=stranger, id=KNOWN)
+        filled = await old.fill()
+        assert filled.comparison.difference == f"member {stranger} is only in the live books"
         with pytest.raises(HaltError):
             await old.ledger.running.check_guard()
 

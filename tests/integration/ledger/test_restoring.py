@@ -5,8 +5,9 @@ from typing import Any
 
 from schemas.purchases import PurchaseLine, PurchaseTender
 from services.runtime.ports import Message
-from tests.support.ledger import id_of, local, purchase
-from tests.support.till import Till, new_programme, points
+from tests.support.ledger import id_of, local, programme, purchase
+from tests.support.programmes import with_change
+from tests.support.till import P_WITH_REWARDS, Till, new_programme, points
 
 TWO_LINES = (
     PurchaseLine(line=1, sku="cake-m", category="food", net=6000),
@@ -149,4 +150,22 @@ async def test_C11_a_return_after_the_lots_end_gives_back_what_expires_at_once(t
 
     told = await till.ledger.points(member)
     assert (told["available"], told["spent"], told["expired"], told["reversed"]) == (0, 0, 100, 20)
+    assert await till.ledger.offence() is None
+
+
+async def test_C11_a_programme_may_let_cancelled_points_be_used_for_a_while(till: Till) -> None:
+    member = await till.member_with(100)
+    promise = with_change(
+        with_change(P_WITH_REWARDS, "units.points.restored_points", {"at_least": "P30D"}), "version", 2
+    )
+    await till.ledger.record(programme(promise))
+    redemption = await redeemed(till, member)
+    till.ledger.clock.now = local(2027, 5, 1, 12)
+
+    cancelled = (await till.cancel(member, redemption)).json()
+
+    lots = (await till.ledger.ask(f"/v1/members/{member}/lots"))["lots"]
+    left = [(lot["expires_at"], lot["available"]) for lot in lots if lot["unit"] == "points"]
+    assert left == [("2027-05-31T16:00:00Z", 80)]
+    assert (cancelled["expired"], cancelled["balances"]["points"]["expired"]) == ({}, 20)
     assert await till.ledger.offence() is None

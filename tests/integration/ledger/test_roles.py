@@ -21,6 +21,8 @@ INSUFFICIENT_PRIVILEGE = "42501"
         "SELECT * FROM members.member",
         "SELECT * FROM tiering.checkpoint",
         "INSERT INTO access.api_key (id, hash, owner) VALUES ('x', '', 'x')",
+        "SELECT * FROM access.operator_action",
+        "INSERT INTO access.operator_action (operator, action, subject) VALUES ('x', 'x', 'x')",
     ],
 )
 async def test_the_role_may_not(books: LedgerService, statement: str) -> None:

@@ -8,15 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
 
 from schemas.programme import ProgrammeDocument
-from schemas.purchases import Activity
+from services.notifier.__main__ import handlers
 from services.notifier.application import celebrating
-from services.notifier.domain.gifts import Gift
-from services.notifier.domain.messages import MemberId
 from services.runtime.errors import NotReady
-from services.runtime.kafka.reader import read_topic
 from services.runtime.ports import Record
 from tests.support.contact_desk import ContactDesk
 from tests.support.mail_server import MailServer
@@ -28,8 +24,6 @@ from tests.support.notifier import (
     new_member,
     programme,
     registered,
-    tier_changed,
-    tier_record,
 )
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -59,7 +53,7 @@ async def test_C19_a_mail_at_nine_of_the_members_own_day(
     hour: datetime,
 ) -> None:
     member = _known(desk, time_zone=zone)
-    await _begin(notifier, birthday_programme(leap_day=policy), at=hour - timedelta(days=2))
+    await notifier.begin(birthday_programme(leap_day=policy), at=hour - timedelta(days=2))
     await notifier.take("members", registered(member, SPRING, birthday=(2, 29), time_zone=zone))
     await notifier.jump_to(hour - timedelta(minutes=1))
     await notifier.sender.run_once()
@@ -77,7 +71,7 @@ async def test_who_registers_on_the_day_itself_is_greeted_at_once(
 ) -> None:
     member = _known(desk)
     joined = NINE + timedelta(hours=6)
-    await _begin(notifier, birthday_programme(), at=joined)
+    await notifier.begin(birthday_programme(), at=joined)
     await notifier.take("members", registered(member, joined))
     assert await notifier.herald.run_once() == 1
     await notifier.sender.run_once()
@@ -86,7 +80,7 @@ async def test_who_registers_on_the_day_itself_is_greeted_at_once(
 
 async def test_who_registers_after_the_day_gets_nothing_for_it(notifier: NotifierUnderTest) -> None:
     joined = datetime(2026, 6, 11, 0, 1, tzinfo=SHANGHAI)
-    await _begin(notifier, birthday_programme(), at=joined)
+    await notifier.begin(birthday_programme(), at=joined)
     await notifier.take("members", registered(new_member(), joined))
     await notifier.jump_to(joined)
     assert (await notifier.ahead(), await notifier.steps(), await notifier.gifts()) == ([], [], [])
@@ -94,7 +88,7 @@ async def test_who_registers_after_the_day_gets_nothing_for_it(notifier: Notifie
 
 async def test_once_a_year_whatever_is_read_again_and_wherever_the_birthday_moves(notifier: NotifierUnderTest) -> None:
     member = new_member()
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)
     await notifier.take("members", registered(member, SPRING))
     await notifier.jump_to(NINE)
     moved = registered(member, SPRING, version=2, recorded_at=NINE, birthday=(6, 12))
@@ -107,7 +101,7 @@ async def test_once_a_year_whatever_is_read_again_and_wherever_the_birthday_move
 
 async def test_what_is_ahead_follows_the_member(notifier: NotifierUnderTest) -> None:
     member = new_member()
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)
     await notifier.take("members", registered(member, SPRING))
     assert await notifier.ahead() == [("2026", NINE)]
     abroad = registered(member, SPRING, version=2, recorded_at=THE_DAY_BEFORE, time_zone="Europe/London")
@@ -123,7 +117,7 @@ async def test_what_is_ahead_follows_the_member(notifier: NotifierUnderTest) -> 
 
 async def test_of_who_is_erased_nothing_is_ahead(notifier: NotifierUnderTest) -> None:
     member = new_member()
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)
     await notifier.take("members", registered(member, SPRING))
     await notifier.take("members", member_record(None, member))
     assert await notifier.ahead() == []
@@ -133,7 +127,7 @@ async def test_of_who_is_erased_nothing_is_ahead(notifier: NotifierUnderTest) ->
 
 async def test_who_leaves_between_the_plan_and_the_hour_is_given_nothing(notifier: NotifierUnderTest) -> None:
     member = new_member()
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)
     await notifier.take("members", registered(member, SPRING))
     await notifier.take("members", registered(member, SPRING, version=2, status="closed"))
     await notifier.jump_to(NINE)
@@ -142,7 +136,7 @@ async def test_who_leaves_between_the_plan_and_the_hour_is_given_nothing(notifie
 
 async def test_a_birthday_of_the_lunar_calendar_is_kept_and_not_celebrated_yet(notifier: NotifierUnderTest) -> None:
     member = new_member()
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)
     lunar = {"calendar": "lunar", "month": 6, "day": 10, "leap_month": True}
     await notifier.take("members", _with_birthday(member, lunar))
     await notifier.jump_to(NINE)
@@ -151,7 +145,7 @@ async def test_a_birthday_of_the_lunar_calendar_is_kept_and_not_celebrated_yet(n
 
 async def test_a_version_published_after_planning_decides_what_is_still_ahead(notifier: NotifierUnderTest) -> None:
     member = new_member()
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)
     await notifier.take("members", registered(member, SPRING))
     await notifier.know(_from(THE_DAY_BEFORE + timedelta(hours=1), birthday_programme(2, at="18:00")))
     await notifier.look_ahead()
@@ -164,7 +158,7 @@ async def test_a_version_published_after_planning_decides_what_is_still_ahead(no
 
 async def test_a_version_that_the_plan_has_not_followed_yet_decides_all_the_same(notifier: NotifierUnderTest) -> None:
     member = new_member()
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)
     await notifier.take("members", registered(member, SPRING))
     await notifier.know(_from(THE_DAY_BEFORE + timedelta(hours=1), birthday_programme(2, at="18:00")))
     notifier.clock.now = NINE.astimezone(UTC)
@@ -174,7 +168,7 @@ async def test_a_version_that_the_plan_has_not_followed_yet_decides_all_the_same
 
 
 async def test_nothing_is_announced_while_the_programme_may_have_changed(notifier: NotifierUnderTest) -> None:
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)
     await notifier.take("members", registered(new_member(), SPRING))
     notifier.clock.now = NINE.astimezone(UTC)
     with pytest.raises(NotReady):
@@ -186,7 +180,7 @@ async def test_C22_after_a_long_silence_birthdays_are_missed_and_their_gifts_are
     notifier: NotifierUnderTest, desk: ContactDesk
 ) -> None:
     members = [new_member() for _ in range(3)]
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)
     for day, member in zip((10, 20, 29), members, strict=True):
         await notifier.take("members", registered(member, SPRING, birthday=(6, day)))
     await notifier.jump_to(NINE + timedelta(days=20))
@@ -196,60 +190,6 @@ async def test_C22_after_a_long_silence_birthdays_are_missed_and_their_gifts_are
         f"2026-06-{day}T01:00:00Z" for day in (10, 20, 29)
     ]
     assert desk.asked == []
-
-
-async def test_C22_who_may_not_be_written_to_is_given_the_gift(
-    notifier: NotifierUnderTest, desk: ContactDesk, mail_server: MailServer
-) -> None:
-    without_consent, blocked = _known(desk, consent=False), _known(desk, status="blocked")
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
-    await notifier.take("members", registered(without_consent, SPRING), registered(blocked, SPRING, status="blocked"))
-    await notifier.jump_to(NINE)
-    await notifier.sender.run_once()
-    assert mail_server.received == []
-    assert {reason for fate, reason in await notifier.steps() if fate == "suppressed"} == {
-        "no_consent", "member_blocked",
-    }  # fmt: skip
-    assert {each["member_id"] for each in await notifier.gifts()} == {without_consent, blocked}
-
-
-async def test_a_gift_is_published_once_as_an_activity_that_anyone_could_name(notifier: NotifierUnderTest) -> None:
-    member = new_member()
-    await _begin(notifier, birthday_programme(), at=THE_DAY_BEFORE)
-    await notifier.take("members", registered(member, SPRING))
-    await notifier.jump_to(NINE)
-    (record,) = await _published(notifier, "activities", member)
-    assert record.value is not None
-    gift = Activity.model_validate_json(record.value)
-    assert (record.key, record.headers["ce_id"], record.headers["ce_source"]) == (member, gift.event_id, "notifier")
-    assert record.headers["ce_type"] == "loyalty.activity.v1"
-    assert (gift.source, gift.activity, gift.reference) == ("notifier", "gift", "birthday/2026")
-    assert gift.occurred_at == NINE
-    exposition = notifier.context.metrics.exposition().decode()
-    assert 'loyalty_outcomes_total{operation="gift",outcome="given"} 1.0' in exposition
-    again = Gift(MemberId(member), "birthday", "2026", NINE + timedelta(hours=1))
-    await notifier.herald.transactions.run(lambda store, _agenda: store.give([again], now=notifier.clock.now))
-    assert len(await notifier.gifts()) == 1
-    (step,) = await _published(notifier, "messages", member)
-    assert json.loads(step.value or b"")["occasion"] == "birthday"
-
-
-async def test_a_gift_comes_with_a_tier_as_well(notifier: NotifierUnderTest) -> None:
-    campaign = {
-        "id": "welcome-gold",
-        "on": {"tier": "gold"},
-        "channels": ["email", "webhook"],
-        "template": "welcome-gold",
-        "gift": {"unit": "growth", "points": 10},
-    }
-    await notifier.know(programme(campaigns=[campaign]))
-    change, left = tier_changed(new_member(), notifier.clock.now), tier_changed(new_member(), notifier.clock.now)
-    await notifier.take("members", registered(left.member_id, SPRING, status="closed"))
-    await notifier.take("tiers", tier_record(change), tier_record(left))
-    await notifier.take("tiers", tier_record(change))
-    (gift,) = await notifier.gifts()
-    assert gift["reference"] == f"welcome-gold/{change.member_id}/1"
-    assert datetime.fromisoformat(gift["occurred_at"]) == change.recorded_at
 
 
 async def test_two_planners_and_two_heralds_at_once_do_everything_once(notifier: NotifierUnderTest) -> None:
@@ -265,6 +205,19 @@ async def test_two_planners_and_two_heralds_at_once_do_everything_once(notifier:
     await notifier.confirm_programme()
     await asyncio.gather(*(notifier.herald.run_once() for _ in range(3)))
     assert (len(await notifier.steps()), len(await notifier.gifts()), await notifier.ahead()) == (40, 40, [])
+
+
+async def test_a_member_who_is_read_while_the_watch_widens_is_not_overlooked(notifier: NotifierUnderTest) -> None:
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE - timedelta(days=20))
+    notifier.clock.now = THE_DAY_BEFORE.astimezone(UTC)
+    handler, record = handlers(notifier.context)["members"], registered(new_member(), SPRING)
+    async with notifier.database.begin() as uow:
+        await handler.handle(uow, [record._replace(value=handler.decode(record))])
+        widening = asyncio.create_task(notifier.look_ahead())
+        await asyncio.wait({widening}, timeout=0.5)
+        assert not widening.done()
+    await widening
+    assert await notifier.ahead() == [("2026", NINE)]
 
 
 async def test_a_sweep_that_is_interrupted_goes_on_where_it_was(
@@ -295,29 +248,15 @@ async def test_members_who_were_read_before_birthdays_were_are_found_again(
     async with notifier.database.begin() as uow:
         forget = "UPDATE member_state SET birthday_calendar = NULL, birthday_month = NULL, birthday_since = NULL"
         await uow.connection.execute(text(forget))
-    await _begin(notifier, birthday_programme(), at=NINE + timedelta(hours=1))
+    await notifier.begin(birthday_programme(), at=NINE + timedelta(hours=1))
     await notifier.take("members", registered(member, SPRING, version=7, recorded_at=NINE + timedelta(hours=1)))
     assert await notifier.ahead() == [("2026", NINE)], "they joined long before, whenever they were changed last"
-
-
-async def test_the_role_of_the_service_cannot_change_what_it_gave(notifier: NotifierUnderTest) -> None:
-    for statement in ("UPDATE gift SET body = ''", "DELETE FROM gift"):
-        with pytest.raises(ProgrammingError, match="permission denied"):
-            async with notifier.database.begin() as uow:
-                await uow.connection.execute(text(statement))
 
 
 def _known(desk: ContactDesk, **changes: Any) -> str:
     member = new_member()
     desk.contacts[member] = contact(member, **changes)
     return member
-
-
-async def _begin(notifier: NotifierUnderTest, document: ProgrammeDocument, *, at: datetime) -> None:
-    """The watch over birthdays begins now, before the member is heard of."""
-    notifier.clock.now = at.astimezone(UTC)
-    await notifier.know(document)
-    await notifier.look_ahead()
 
 
 def _from(instant: datetime, document: ProgrammeDocument) -> ProgrammeDocument:
@@ -328,12 +267,3 @@ def _with_birthday(member: str, birthday: dict[str, Any]) -> Record[bytes | None
     record = registered(member, SPRING)
     state = json.loads(record.value or b"") | {"birthday": birthday}
     return member_record(json.dumps(state).encode(), member)
-
-
-async def _published(notifier: NotifierUnderTest, topic: str, member: str) -> list[Record[bytes | None]]:
-    async with asyncio.timeout(20):
-        found: list[Record[bytes | None]] = []
-        while not found:
-            records = [record async for batch in read_topic(notifier.kafka, topic) for record in batch]
-            found = [record for record in records if record.key == member]
-        return found

@@ -1,5 +1,6 @@
 """What the notifier records and publishes, and what nobody may do to it."""
 
+import asyncio
 import hashlib
 import json
 from datetime import timedelta
@@ -8,11 +9,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from services.notifier.adapters.outbox import MessagesTopic
+from services.notifier.adapters.gifts import give
+from services.notifier.adapters.outbox import FactSource, MessagesTopic
+from services.notifier.domain.gifts import Gift
+from services.notifier.domain.messages import MemberId
 from services.runtime.errors import HaltError
 from services.runtime.kafka.guard import check_topics_not_ahead
 from services.runtime.kafka.producer import KafkaPublisher
 from services.runtime.kafka.reader import read_topic
+from services.runtime.kafka.republish import republish
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.kafka.topics import apply_topics
 from services.runtime.ports import Message, Record
@@ -41,6 +46,26 @@ async def test_the_steps_of_a_member_are_published_as_a_numbered_chain(
         assert record.headers["hash"] == head.hex()
         assert record.headers["ce_id"] == f"{member}/{number}"
         assert record.headers["ce_type"] == f"loyalty.message.{json.loads(record.value)['fate']}.v1"
+
+
+async def test_gifts_and_messages_of_a_member_can_be_sent_again(notifier: NotifierUnderTest, desk: ContactDesk) -> None:
+    member = await _welcomed(notifier, desk)
+    steps = await _published(notifier, member)
+    async with notifier.database.begin() as uow:
+        gift = Gift(MemberId(member), "birthday", "2026", notifier.clock.now)
+        await give(uow, [gift], now=notifier.clock.now)
+        assert await republish(uow, FactSource(), "activities", member) == 1
+        assert await republish(uow, FactSource(), "messages", member) == len(steps)
+
+    async def sent(topic: str) -> list[bytes | None]:
+        batches = [batch async for batch in read_topic(notifier.kafka, topic)]
+        return [record.value for batch in batches for record in batch if record.key == member]
+
+    async with asyncio.timeout(20):
+        while len(await sent("activities")) < 2 or len(await sent("messages")) < 2 * len(steps):
+            await asyncio.sleep(0.05)
+    assert len(set(await sent("activities"))) == 1
+    assert await sent("messages") == [step.value for step in steps] * 2
 
 
 async def test_nothing_personal_leaves_the_notifier(notifier: NotifierUnderTest, desk: ContactDesk) -> None:

@@ -1,5 +1,6 @@
 """Dead letters of the door, from the record that cannot be read to the purchase, by the command that people run."""
 
+import asyncio
 from pathlib import Path
 
 from services.runtime.key_files import write_key_file
@@ -36,6 +37,23 @@ async def test_a_sale_that_could_not_be_read_becomes_a_purchase_once_its_cause_i
     twice = await door.operator.loyalty(*again, **ON_NIUE)
     assert (twice.code, "it was redriven by ann" in twice.out) == (1, True)
     await door.ingest.becomes(listed["event_ref"], outcome="accepted", duplicates=0)
+    gone = await door.operator.loyalty("dlq", "show", "ingest", letter, "--payload", "--by", "ann")
+    assert (gone.code, "was redriven by ann: what was sent is no longer kept" in gone.said) == (1, True)
+
+
+async def test_a_sale_that_is_redriven_while_the_till_sends_it_again_counts_once(door: Door) -> None:
+    await door.ingest.publish_programme()
+    await door.ingest.known(("phone", "+6834002"))
+    letters = await set_aside(door, *[body(sale(sequence=number, **PHONE)) for number in range(20)])
+    mended = {"member": {"kind": "phone", "value": "+6834002"}}
+    done, *_ = await asyncio.gather(
+        door.operator.document("dlq", "redrive", "ingest", "--all", "--by", "ann", **ON_NIUE),
+        *(door.ingest.publish(body(sale(sequence=number, **mended))) for number in range(20)),
+    )
+    assert done["redriven"] == letters
+    await door.ingest.until(lambda: door.ingest.count("checkout HAVING sum(duplicates) = 20"))
+    purchases = await door.ingest.published("purchases")
+    assert len({record.headers["ce_id"] for record in purchases}) == len(purchases) == 20
 
 
 async def test_while_no_programme_is_known_nothing_is_redriven(door: Door) -> None:

@@ -50,8 +50,9 @@ async def test_documents_are_good_for_five_minutes_after_a_confirmed_end(world: 
     known = await publish(world, document(1, "2020-01-01T00:00:00Z", appended_at=NOON))
     assert not known.ready_at(NOON)
     async with world.database.begin() as uow:
-        await DocumentHandler(LEAD).caught_up(uow, NOON)
-        await DocumentHandler(LEAD).caught_up(uow, NOON - timedelta(hours=1))
+        await DocumentHandler(LEAD).caught_up(uow, 0, NOON, any_parked=False)
+        await DocumentHandler(LEAD).caught_up(uow, 0, NOON - timedelta(hours=1), any_parked=False)
+        await DocumentHandler(LEAD).caught_up(uow, 0, NOON + timedelta(hours=1), any_parked=True)
         confirmed = await known_documents(uow.connection)
     assert confirmed.ready_at(NOON + timedelta(minutes=5))
     assert not confirmed.ready_at(NOON + timedelta(minutes=5, seconds=1))

@@ -56,6 +56,17 @@ async def test_a_fenced_owner_that_is_still_assigned_comes_back(world: World) ->
     assert row.owner != "another"
 
 
+async def test_an_owner_whose_row_was_made_anew_halts_and_does_not_begin_again(world: World) -> None:
+    await world.publish([("k", "count")])
+    running = asyncio.create_task(world.loop(CountingHandler()).run(asyncio.Event()))
+    await until(lambda: has_counted(world, 1), "the first is counted")
+    await world.execute("DELETE FROM checkpoint")
+    await world.publish([("k", "count")], first=1)
+    with pytest.raises(HaltError, match=r"the checkpoint of `input` partition \d is not the one it was"):
+        await running
+    assert await world.counted() == ["e0"]
+
+
 async def test_a_checkpoint_beyond_the_end_of_its_topic_halts(world: World) -> None:
     await world.publish([("k", "count")])
     async with world.running(CountingHandler()):

@@ -108,6 +108,18 @@ async def test_a_handler_that_is_not_ready_changes_nothing(world: World) -> None
     assert await world.query("SELECT count(*) FROM parked_key") == [(1,)]
 
 
+async def test_a_redrive_that_is_interrupted_can_be_begun_again(world: World) -> None:
+    await parked(world, "count", "count")
+    handler = SlowHandler()
+    interrupted = asyncio.create_task(redriver(world, handler).key(INPUT, "k"))
+    await handler.began.wait()
+    interrupted.cancel()
+    await asyncio.wait([interrupted])
+    assert await world.query("SELECT count(*) FROM parked") == [(2,)]
+    assert await redriver(world, CountingHandler()).key(INPUT, "k") == Release(INPUT, "k", 2, 0, 0)
+    assert await world.counted() == ["e0", "e1"]
+
+
 async def test_a_long_queue_comes_back_in_order_also_when_two_redrive_it_at_once(world: World) -> None:
     count = 2 * APPLY_AT_ONCE + 7
     await parked(world, *["count"] * count)
@@ -116,7 +128,7 @@ async def test_a_long_queue_comes_back_in_order_also_when_two_redrive_it_at_once
     assert await world.counted() == [f"e{number}" for number in range(count)]
 
 
-async def test_nobody_is_told_that_the_topic_is_read_to_its_end_while_a_key_of_it_is_parked(world: World) -> None:
+async def test_the_end_of_a_topic_is_told_together_with_whether_a_key_of_it_is_parked(world: World) -> None:
     handler = ConfirmingHandler()
     await park_by_hand(world, "k")
     async with world.running(handler):
@@ -183,10 +195,12 @@ async def test_a_dead_letter_is_handled_once_with_its_first_position_when_its_re
     assert "unreadable: not a word that counts at /word" in refusal.cause
     assert await world.query("SELECT state, decided_by FROM dead_letter") == [("open", None)]
     both = await asyncio.gather(*(redriver(world, MendedHandler(), by).letter(letter.id) for by in ("ann", "bob")))
-    assert [each and each.cause for each in both if each] in (["it was redriven by ann"], ["it was redriven by bob"])
+    causes = [each.cause for each in both if each is not None]
+    assert causes in (["it was redriven by ann"], ["it was redriven by bob"])
     (row,) = await world.query("SELECT partition, \"offset\" FROM counted WHERE ce_id = 'e1'")
     assert row == (letter.partition, letter.offset)
-    (decided,) = await world.query("SELECT state, decided_by, decided_at FROM dead_letter")
+    (decided,) = await world.query("SELECT state, decided_by, decided_at, sealed FROM dead_letter")
+    assert decided.sealed is None
     assert decided.state == "redriven"
     assert decided.decided_by in ("ann", "bob")
     assert decided.decided_at is not None

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ledger.domain.evidence import ReturnedLine
 from services.ledger.domain.facts import Line
 from services.ledger.domain.ids import EventId
 from tests.property.ledger.test_returns import baskets, parts, what_is_left
@@ -29,12 +30,12 @@ def sell(customer: Customer, sold: tuple[Line, ...], spent: int, share: int) -> 
 
 
 @given(st.data(), baskets, spendings, shares)
-def test_any_split_in_any_order_gives_back_the_share_of_what_has_come_back(
+def test_C12_any_split_in_any_order_gives_back_the_share_of_what_has_come_back(
     data: st.DataObject, sold: tuple[Line, ...], spent: int, share: int
 ) -> None:
     customer = with_two_lots()
     sale, redemption = sell(customer, sold, spent, share)
-    returned = []
+    returned: list[ReturnedLine] = []
     for lines in data.draw(parts(sold)):
         customer.returns(sale, *lines)
         returned += lines

@@ -65,14 +65,11 @@ class WholeLifeMachine(LedgerMachine):
 
     @rule(target=returns, sale=st.one_of(LedgerMachine.sales, paid_sales), share=st.integers(1, 4))
     def bring_back(self, sale: RecordPurchase, share: int) -> RecordReturn:
-        net = sale.lines[0].net // share
-        command = self.send_back("return", sale.event_id, back(1, net, quantity="0"))
-        self.payments.bring_back(command.event_id, sale.event_id, net)
-        return command
+        return self.return_of(sale, share)
 
     @rule(targets=(returns, paid_returns), sale=paid_sales, share=st.integers(1, 4))
     def bring_back_what_points_paid(self, sale: RecordPurchase, share: int) -> RecordReturn:
-        return self.bring_back(sale, share)
+        return self.return_of(sale, share)
 
     @rule(sale=st.one_of(LedgerMachine.sales, paid_sales))
     def void_a_sale(self, sale: RecordPurchase) -> None:
@@ -81,12 +78,11 @@ class WholeLifeMachine(LedgerMachine):
 
     @rule(returned=returns)
     def void_a_return(self, returned: RecordReturn) -> None:
-        self.send_back("void", returned.event_id)
-        self.payments.void_return(returned.event_id, returned.original_id)
+        self.void_of(returned)
 
     @rule(returned=consumes(paid_returns))
     def void_a_return_of_what_points_paid(self, returned: RecordReturn) -> None:
-        self.void_a_return(returned)
+        self.void_of(returned)
 
     @rule(redemption=LedgerMachine.redemptions)
     def cancel(self, redemption: EventId) -> None:
@@ -116,6 +112,16 @@ class WholeLifeMachine(LedgerMachine):
 
     def can_spend(self) -> int:
         return view(self.state, self.now).units["points"].balance.available if "points" in self.state.units else 0
+
+    def void_of(self, returned: RecordReturn) -> None:
+        self.send_back("void", returned.event_id)
+        self.payments.void_return(returned.event_id, returned.original_id)
+
+    def return_of(self, sale: RecordPurchase, share: int) -> RecordReturn:
+        net = sale.lines[0].net // share
+        command = self.send_back("return", sale.event_id, back(1, net, quantity="0"))
+        self.payments.bring_back(command.event_id, sale.event_id, net)
+        return command
 
     def pay(self, redemption: EventId, amount: int, in_points: int) -> RecordPurchase:
         self.number += 1

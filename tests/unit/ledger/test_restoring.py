@@ -37,7 +37,7 @@ def test_a_return_of_everything_gives_back_everything_that_points_paid() -> None
 
 
 @pytest.mark.parametrize("order", list(permutations(((1, 3500), (2, 2500), (1, 2500), (2, 1500)))))
-def test_parts_give_back_the_same_in_any_order_and_never_more_than_their_share(
+def test_C12_parts_give_back_the_same_in_any_order_and_never_more_than_their_share(
     order: Sequence[tuple[int, int]],
 ) -> None:
     customer = with_points(100)
@@ -95,7 +95,7 @@ def test_a_void_of_a_return_spends_its_points_again() -> None:
         pytest.param("pending_only", Balance(issued=120, spent=90, available=30), 80, id="pending_only"),
     ],
 )
-def test_what_was_spent_meanwhile_is_owed_or_waived_as_the_unit_says(
+def test_C14_what_was_spent_meanwhile_is_owed_or_waived_as_the_unit_says(
     policy: Clawback, balance: Balance, waived: int
 ) -> None:
     customer = with_points(100, rules(policy))
@@ -116,7 +116,7 @@ def test_what_was_spent_meanwhile_is_owed_or_waived_as_the_unit_says(
     assert given_back(customer.stream, redemption) == 80
 
 
-def test_a_debt_from_before_is_repaid_by_what_comes_back_and_comes_again_with_the_void() -> None:
+def test_C14_a_debt_from_before_is_repaid_by_what_comes_back_and_comes_again_with_the_void() -> None:
     customer = Customer(rules())
     first = customer.buys(line(10_000))
     redemption = spend(customer, 100)

@@ -197,6 +197,33 @@ def test_C18_corrections_go_upwards_only_and_not_before_the_change() -> None:
     assert customer.balance().available == 15
 
 
+def test_C15_a_tier_that_ends_counts_before_its_boundary_and_not_from_it_on() -> None:
+    customer, boundary = Customer(), WEDNESDAY + timedelta(days=1)
+    customer.reaches("gold", since=WEDNESDAY - timedelta(days=9))
+    customer.buys(line(1000), at=boundary + timedelta(hours=1))
+    assert customer.balance().available == 15
+
+    # What was earned between the boundary and its evaluation stays.
+    assert len(customer.reaches("silver", since=boundary)) == 1
+    assert customer.balance().available == 15
+    customer.buys(line(1000), at=boundary, clock=boundary + timedelta(hours=7))
+    assert customer.balance().available == 25
+    customer.buys(line(1000), at=boundary - timedelta(seconds=1), clock=boundary + timedelta(hours=7))
+    assert customer.balance().available == 40
+
+
+def test_C17_a_tier_that_is_restored_corrects_what_was_bought_since_the_boundary() -> None:
+    customer, boundary = Customer(), WEDNESDAY
+    customer.reaches("gold", since=boundary - timedelta(days=9))
+    customer.reaches("silver", since=boundary)
+    customer.buys(line(1000), at=boundary + timedelta(hours=9))
+
+    _, corrected = customer.reaches("gold", since=boundary)
+
+    assert isinstance(corrected, PointsCorrected)
+    assert customer.balance().available == 15
+
+
 def test_C18_what_came_back_is_not_corrected() -> None:
     customer = Customer()
     sale = customer.buys(line(1000, number=1), line(3000, number=2))

@@ -50,6 +50,13 @@ def test_two_levels_crossed_at_once_welcome_to_the_upper_one_only() -> None:
     assert planned.message.intent.campaign == "welcome-gold"
 
 
+def test_C15_who_falls_to_silver_is_not_welcomed_there() -> None:
+    silver = replace(WELCOME, id="welcome-silver", tier="silver")
+    rules = replace(RULES, campaigns=(silver, WELCOME))
+    assert plan(replace(CHANGE, from_tier="gold", to_tier="silver"), rules, now=NOW) == ()
+    assert plan(replace(CHANGE, from_tier="silver", to_tier=None), rules, now=NOW) == ()
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -57,6 +64,7 @@ def test_two_levels_crossed_at_once_welcome_to_the_upper_one_only() -> None:
         pytest.param(replace(CHANGE, from_tier="silver", to_tier=None), id="to the base tier"),
         pytest.param(replace(CHANGE, from_tier="gold"), id="to the same tier"),
         pytest.param(replace(CHANGE, retroactive=True), id="in the past only"),
+        pytest.param(replace(CHANGE, restores=True), id="back to what the end of a period had taken"),
         pytest.param(replace(CHANGE, to_tier="platinum"), id="to a tier that the programme lacks"),
     ],
 )

@@ -10,6 +10,7 @@ from tests.support.commands import run_command
     [
         ("dlq ls till", "there is no service till"),
         ("dlq ls --before 7", "--before 7 is no SERVICE/ID"),
+        ("dlq ls --before ingest/99999999999999999999", "is no SERVICE/ID"),
         ("dlq show till 1", "there is no service till"),
         ("dlq show ingest 1 --payload", "--by NAME is needed"),
         ("dlq redrive ingest --by ann", "say which"),
@@ -35,3 +36,9 @@ def test_who_decides_has_a_name(by: str) -> None:
     for words in (("redrive", "ingest", "--all"), ("discard", "ingest", 1, "--why", "x"), ("park", "points", 0, 0)):
         assert run_command("dlq", *words, "--by", by).code == 2
     assert run_command("dlq", "discard", "ingest", 1, "--by", "ann", "--why", " ").code == 2
+
+
+@pytest.mark.parametrize("letter", ["0", "9223372036854775808", "x"])
+def test_an_id_is_one_that_a_database_could_have_given(letter: str) -> None:
+    assert run_command("dlq", "show", "ingest", letter).code == 2
+    assert run_command("dlq", "redrive", "ingest", letter, "--by", "ann").code == 2

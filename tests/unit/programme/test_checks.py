@@ -68,6 +68,8 @@ ERRORS = [
     ("tiers.metric.unit", "points", "tiers.metric.unit", "metric_spendable"),
     ("tiers.metric.unit", "miles", "tiers.metric.unit", "unknown_unit"),
     ("tiers.metric.window", "membership_year", "tiers.metric.window", "window_not_measured"),
+    ("tiers.evaluate_after", "P1M", "tiers.evaluate_after", "evaluated_too_late"),
+    ("tiers.evaluate_after", "P29D", "tiers.evaluate_after", "evaluated_too_late"),
     ("tiers.levels.1.reach", 1000, "tiers.levels[1].reach", "levels_not_ascending"),
     ("tiers.levels.1.keep", 5001, "tiers.levels[1].keep", "keep_above_reach"),
     ("tiers.levels.1.id", "silver", "tiers.levels[1].id", "duplicate_id"),

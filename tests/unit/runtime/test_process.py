@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.runtime.errors import HaltError
+from services.runtime.errors import HaltError, NotReady
 from services.runtime.http.readiness import Readiness
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.kafka.status import ConsumerStatus, PartitionStatus
@@ -83,6 +83,34 @@ async def test_a_job_that_works_again_is_no_longer_failing() -> None:
     runner = JobRunner([Job("settle", 0.001, recovering)], Metrics())
     await runner.run(stop)
     assert (await runner.check()).ok
+
+
+async def test_a_job_that_waits_says_what_for_and_the_process_stays_ready() -> None:
+    stop, metrics = asyncio.Event(), Metrics()
+
+    async def waiting() -> int:
+        stop.set()
+        raise NotReady("partition 3 is behind")
+
+    runner = JobRunner([Job("close", NEVER, waiting)], metrics)
+    await runner.run(stop)
+    check = await runner.check()
+    assert (check.ok, check.detail) == (True, "close waits: partition 3 is behind")
+    assert 'loyalty_job_failures_total{job="close"}' not in metrics.exposition().decode()
+
+
+async def test_a_job_that_waited_and_works_says_nothing_more() -> None:
+    stop, reasons = asyncio.Event(), ["partition 3 is behind"]
+
+    async def waiting_once() -> int:
+        if reasons:
+            raise NotReady(reasons.pop())
+        stop.set()
+        return 0
+
+    runner = JobRunner([Job("close", 0.001, waiting_once)], Metrics())
+    await runner.run(stop)
+    assert (await runner.check()).detail == ""
 
 
 async def test_without_jobs_there_is_nothing_to_wait_for() -> None:

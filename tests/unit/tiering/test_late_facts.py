@@ -73,8 +73,9 @@ def test_reaching_a_level_again_moves_its_end_and_says_nothing() -> None:
 
 
 def test_a_higher_tier_that_reaches_over_a_lower_one_promised_for_tomorrow_is_one_piece_of_news() -> None:
-    state, _ = arrived([growth(at(2028, 1, 1, 0), 1000)])
-    _, changes = arrived([growth(at(2025, 11, 1), 5000)], state=state, now=at(2028, 1, 1, 0))
+    versions = [rules(valid="for_ever")]
+    state, _ = arrived([growth(at(2028, 1, 1, 0), 1000)], versions)
+    _, changes = arrived([growth(at(2025, 11, 1), 5000)], versions, state=state, now=at(2028, 1, 1, 0))
     assert said(changes) == [
         (None, "gold", at(2025, 11, 2, 0), False),
         ("silver", "gold", at(2028, 1, 2, 0), True),

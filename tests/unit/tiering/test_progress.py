@@ -1,6 +1,7 @@
 """What a member is told about where they stand."""
 
 from services.tiering.domain.changes import MemberStanding
+from services.tiering.domain.period_ends import end_periods
 from services.tiering.domain.progress import progress
 from tests.support.tiering_worlds import GOLD, MEMBER, SILVER, arrived, at, growth, rules
 
@@ -27,7 +28,10 @@ def test_before_a_tier_begins_it_is_announced() -> None:
     now = progress(state, rules(), at(2026, 6, 10, 20))
     assert now.level is None
     assert now.upcoming is not None
-    assert (now.upcoming.tier, now.upcoming.effective_from) == ("gold", at(2026, 6, 11, 0))
+    assert (now.upcoming.level, now.upcoming.effective_from) == (GOLD, at(2026, 6, 11, 0))
+    assert now.upcoming.valid_until == at(2028, 1, 1, 0)
+    assert now.upcoming.to_keep is not None
+    assert (now.upcoming.to_keep.missing, now.upcoming.to_keep.window.starts_at) == (4000, at(2027, 1, 1, 0))
     assert now.to_reach is not None
     assert now.to_reach.missing == 0
 
@@ -68,6 +72,22 @@ def test_a_tier_for_ever_needs_no_keeping() -> None:
     state, _ = arrived([growth(at(2026, 6, 10), 1000)], versions)
     now = progress(state, versions[0], at(2026, 7, 1))
     assert (now.valid_until, now.to_keep) == (None, None)
+
+
+def test_where_nothing_is_lowered_nothing_is_missing_to_keep() -> None:
+    versions = [rules(downgrade="never")]
+    state, _ = arrived([growth(at(2026, 6, 10), 5200)], versions)
+    assert progress(state, versions[0], at(2027, 7, 1)).to_keep is None
+
+
+def test_between_an_end_and_its_evaluation_the_tier_stays_and_says_so() -> None:
+    state, _ = arrived([growth(at(2026, 6, 10), 5200)])
+    before, then = (progress(state, rules(), moment) for moment in (at(2027, 12, 31), at(2028, 1, 1, 0)))
+    assert (before.evaluation_pending, then.evaluation_pending) == (False, True)
+    assert (then.level, then.valid_until) == (GOLD, at(2028, 1, 1, 0))
+    judged, _ = end_periods(state, at(2028, 1, 1, 0), [rules()], at(2028, 1, 1, 6))
+    after = progress(judged, rules(), at(2028, 1, 1, 0))
+    assert (after.level, after.valid_until, after.evaluation_pending) == (SILVER, at(2029, 1, 1, 0), False)
 
 
 def test_a_programme_without_tiers_has_no_progress() -> None:

@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     tiers.the_metric_is_a_qualifying_unit,
     tiers.the_metric_is_earned,
     tiers.the_window_is_measured,
+    tiers.ends_are_judged_before_the_next,
     tiers.levels_ascend,
     tiers.keeping_needs_no_more_than_reaching,
     rewards.prices_are_in_spendable_units,

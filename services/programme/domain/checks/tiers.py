@@ -8,6 +8,7 @@ from services.programme.domain.document import Programme
 from services.programme.domain.findings import Finding, error, warning
 
 _METRIC = ("tiers", "metric", "unit")
+EVALUATE_AFTER_MAX_SECONDS = 28 * 86_400
 
 
 def the_metric_is_a_qualifying_unit(programme: Programme) -> Iterator[Finding]:
@@ -26,6 +27,14 @@ def the_window_is_measured(programme: Programme) -> Iterator[Finding]:
         message = "standing is not measured by years of membership yet"
         remedy = "use calendar_year, calendar_quarter, calendar_month or lifetime"
         yield error(("tiers", "metric", "window"), "window_not_measured", message, remedy)
+
+
+def ends_are_judged_before_the_next(programme: Programme) -> Iterator[Finding]:
+    waits = programme.evaluate_after
+    if waits is not None and (waits.months or waits.seconds > EVALUATE_AFTER_MAX_SECONDS):
+        message = f"the end of a period would be judged {waits.text} after it, when the next may have come"
+        remedy = "give stores some hours to send what is late, P28D at most and no months: evaluate_after: PT6H"
+        yield error(("tiers", "evaluate_after"), "evaluated_too_late", message, remedy)
 
 
 def the_metric_is_earned(programme: Programme) -> Iterator[Finding]:
