@@ -42,7 +42,7 @@ chaos: providers ## only the tests that kill, freeze and restore
 bench: providers ## how fast purchases become points; ARGS="--json"
 	@$(BIN)/loyalty bench fold $(ARGS)
 
-schemas: $(READY) ## generate JSON Schemas from the models
+schemas: $(READY) ## JSON Schemas and AsyncAPI from the models; ARGS="--release" freezes them
 	@$(BIN)/python -m schemas.generate $(ARGS)
 
 lock: $(READY) ## pin every dependency with its hashes

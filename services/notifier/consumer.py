@@ -6,7 +6,7 @@ from uuid import UUID
 
 from schemas.members import MemberState
 from schemas.tiers import TierChanged
-from services.notifier.application.celebrating import follow_members
+from services.notifier.application.celebrating import keep_members
 from services.notifier.application.ports import Agenda, MemberStates, Store
 from services.notifier.application.reacting import react_to_tiers
 from services.notifier.domain.known_members import BirthdayTold, KnownMember
@@ -71,5 +71,4 @@ class MembersHandler:
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[KnownMember]]) -> None:
         newest = {record.value.member_id: record.value for record in records}
-        await self.states(uow).keep(list(newest.values()))
-        await follow_members(self.agenda(uow), newest.keys())
+        await keep_members(self.states(uow), self.agenda(uow), list(newest.values()))

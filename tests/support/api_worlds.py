@@ -101,14 +101,14 @@ async def _ingest(running: RunningService) -> tuple[Known, Bodies]:
         programme, known, *(Message("checkouts", "k", json.dumps(each).encode(), {}) for each in checkouts)
     )
     events = await _ids(running, "SELECT event_id FROM checkout")
-    activity = {
-        "source": "app",
-        "member": {"kind": "card", "value": "880012345678"},
-        "activity": "review",
-        "reference": "r-1",
-        "occurred_at": "2026-06-10T10:00:00Z",
+    card = {"kind": "card", "value": "880012345678"}
+    activity = {"source": "app", "activity": "review", "reference": "r-1", "occurred_at": "2026-06-10T10:00:00Z"}
+    bodies = {
+        "POST /v1/checkouts": checkouts,
+        "POST /v1/checkouts:batch": checkouts,
+        "POST /v1/checkouts/{event_id}/claim": [{"member": card}],
+        "POST /v1/activities": [activity | {"member": card}],
     }
-    bodies = {"POST /v1/checkouts": checkouts, "POST /v1/activities": [activity]}
     return [{"event_id": event} for event in events], bodies
 
 

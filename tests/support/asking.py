@@ -66,6 +66,12 @@ def operations_of(world: World) -> list[Operation]:
     return operations
 
 
+@schemathesis.serializer(NDJSON)
+def _lines(_context: schemathesis.SerializationContext, value: Any) -> bytes:
+    """A document says of a body of lines that it is text, which is what may be guessed."""
+    return value.encode(errors="surrogatepass") if isinstance(value, str) else encoded(value)
+
+
 @dataclass(frozen=True)
 class Ask:
     """A request as it goes over the wire, but for the key."""
@@ -105,10 +111,12 @@ class Asker:
             return answer.status
 
     def _judge(self, ask: Ask, status: int, media_type: str, body: bytes) -> None:
-        if status < 400:
-            return
-        problem = json.loads(body) if media_type == "application/problem+json" else {}
-        if status >= 500 or problem.get("status") != status or not problem.get("code"):
+        if media_type == NDJSON:
+            is_wrong = any(json.loads(line)["status"] >= 500 for line in body.splitlines())
+        else:
+            problem = json.loads(body) if media_type == "application/problem+json" else {}
+            is_wrong = status >= 400 and (status >= 500 or problem.get("status") != status or not problem.get("code"))
+        if is_wrong:
             shown = f"{ask.method} {ask.target[:200]} {ask.headers} {ask.body[:300]!r}"
             self.wrong.append(f"{status} {media_type} {body[:200]!r} is the answer to {shown}")
 

@@ -89,9 +89,9 @@ async def fill_from_topic(
 ) -> Filled:
     """Brings books that are behind their topic level with it; `database` is open as the owner of the tables.
 
-    `kept` handles the topics that every decision rests on beside the facts. HaltError where it must not begin, and
-    nothing is changed then; StreamError where topic and books tell different histories. Interrupted, it goes on
-    from what is committed when it is called again.
+    `kept` handles the topics that every decision rests on beside the facts. HaltError where it must not begin, with
+    nothing changed, or where another relay still publishes; StreamError where topic and books tell different
+    histories. Interrupted, it goes on from what is committed when it is called again.
     """
     await check_schema(database)
     await check_owner(database)

@@ -22,18 +22,14 @@ ACTIVITIES_TOPIC = "activities"
 
 async def give(uow: UnitOfWork, gifts: Sequence[Gift], *, now: datetime) -> None:
     """A gift that was given before is not given again."""
-    values = [
-        {
-            "member_id": UUID(gift.member_id),
-            "event_id": UUID(event_id(gift)),
-            "recorded_at": now,
-            "body": encode(gift, recorded_at=now),
-        }
-        for gift in gifts
-    ]
-    for value in values:
-        if (await uow.connection.execute(_GIVE, value)).one_or_none() is not None:
-            await uow.add_outbox([OutboxRow(ACTIVITIES_TOPIC, str(value["member_id"]), str(value["event_id"]))])
+    given = {
+        "members": [UUID(gift.member_id) for gift in gifts],
+        "events": [UUID(event_id(gift)) for gift in gifts],
+        "bodies": [encode(gift, recorded_at=now) for gift in gifts],
+        "now": now,
+    }
+    new = (await uow.connection.execute(_GIVE, given)).all()
+    await uow.add_outbox(OutboxRow(ACTIVITIES_TOPIC, str(row.member_id), str(row.event_id)) for row in new)
 
 
 async def published_gifts(connection: AsyncConnection, keys: Sequence[tuple[str, str]]) -> list[Message]:
@@ -78,8 +74,11 @@ def _published(row: Row[Any]) -> Message:
 
 
 _GIVE = text(
-    "INSERT INTO gift (member_id, event_id, recorded_at, body) VALUES (:member_id, :event_id, :recorded_at, :body)"
-    " ON CONFLICT (member_id, event_id) DO NOTHING RETURNING event_id"
+    "INSERT INTO gift (member_id, event_id, recorded_at, body)"
+    " SELECT member_id, event_id, CAST(:now AS timestamptz), body"
+    " FROM unnest(CAST(:members AS uuid[]), CAST(:events AS uuid[]), CAST(:bodies AS bytea[]))"
+    " AS given (member_id, event_id, body)"
+    " ON CONFLICT (member_id, event_id) DO NOTHING RETURNING member_id, event_id"
 )
 _GIFTS_OF = text(
     "SELECT event_id::text FROM gift WHERE member_id = CAST(:member_id AS uuid) ORDER BY recorded_at, event_id"

@@ -1,13 +1,20 @@
 """Birthdays: what is ahead is kept in an agenda, which follows members and programme; what has come is announced."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from services.notifier.application.announcing import Announced, announce
-from services.notifier.application.ports import Agenda, BirthdayTransactions, DueCelebration, Store, Sweep
+from services.notifier.application.ports import (
+    Agenda,
+    BirthdayTransactions,
+    DueCelebration,
+    MemberStates,
+    Store,
+    Sweep,
+)
 from services.notifier.domain.celebrations import Celebrant, Celebration, Reign, celebration, celebrations
-from services.notifier.domain.messages import MemberId
+from services.notifier.domain.known_members import KnownMember
 from services.notifier.domain.planning import announced
 from services.notifier.domain.watch import Watch, first_to_sweep, widened
 from services.runtime.ports import Clock
@@ -16,11 +23,14 @@ SWEEP_MEMBERS = 500
 DUE_MAX = 100
 
 
-async def follow_members(agenda: Agenda, member_ids: Collection[MemberId]) -> None:
-    """What is ahead of members who are new or have changed; days not watched yet are for the sweep to come."""
+async def keep_members(states: MemberStates, agenda: Agenda, members: Sequence[KnownMember]) -> None:
+    """Keeps members who are new or have changed, and what is ahead of them; days that are not watched yet are for the
+    sweep to come."""
+    # The watch before any member, as a sweep takes them.
     watch = await agenda.watch()
+    await states.keep(members)
     if watch is not None:
-        await _replan(agenda, await agenda.celebrants(member_ids), watch)
+        await _replan(agenda, await agenda.celebrants({member.member_id for member in members}), watch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def rebuild(
     older ones are filled from the topic, while the service is halted. Interrupted, it goes on where it stopped.
 
     Exit code 0: both digests are equal; 1: the first member and number that differ are named; 2: it must not begin,
-    and nothing was changed.
+    or go on, and the reason says what to do.
     """
     console = Console()
     began = time.monotonic()

@@ -16,7 +16,7 @@ Streamed = Mapping[str, Mapping[str, int]]
 """Paths whose routes read some media types by themselves, each with its limit in bytes."""
 
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_EXPONENT, _LONG_NUMBER = re.compile(rb"[eE][-+0-9]"), re.compile(rb"[0-9]{300}")
+_EXPONENT, _LONG_NUMBER = re.compile(rb"[eE](?<=[0-9].)[-+0-9]"), re.compile(rb"[0-9]{300}")
 
 
 class BodyLimits:

@@ -68,6 +68,7 @@ async def test_a_consumer_whose_books_were_emptied_under_it_decides_nothing_agai
     ledger = rebuilder.ledger
     kafka = ledger.running.context.kafka
     async with ledger_process(ledger, "consume", database_url=database_url):
+        await eventually(lambda: group_members(kafka, "ledger"))
         await ledger.running.send(purchase(MEMBERS[0], at=NOW))
         await ledger.until_recorded(81)
         await rebuilder.empty()

@@ -34,8 +34,8 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-BOUNDARIES = 60
-EXAMPLES = 16
+BOUNDARIES = 40
+EXAMPLES = 10
 
 
 @pytest.fixture(params=NAMES)

@@ -1,6 +1,7 @@
 """The topic `members`, and the answers over HTTP."""
 
 from collections.abc import AsyncIterator
+from importlib import import_module
 
 import httpx
 import pytest
@@ -8,8 +9,10 @@ from sqlalchemy import text
 
 from schemas.members import Consent, MemberState
 from services.notifier.__main__ import served
+from services.runtime.errors import Fenced
 from services.runtime.http.app import create_app
 from services.runtime.http.readiness import Readiness
+from services.runtime.kafka.checkpoints import Advance, PartitionId, advance, lock, take
 from services.runtime.ports import Record
 from tests.support.api_keys import FixedKeys, authenticator_of, bearer
 from tests.support.contact_desk import ContactDesk
@@ -103,6 +106,22 @@ async def test_a_tombstone_leaves_nothing_but_the_fact_of_erasure(notifier: Noti
     await notifier.take("members", _registered(notifier, member))
     await notifier.take("members", member_record(None, member))
     assert await _state(notifier) == ("erased", None, [])
+
+
+async def test_the_migration_to_birthdays_has_members_read_from_the_beginning(
+    notifier: NotifierUnderTest,
+) -> None:
+    migration = import_module("services.notifier.migrations.versions.0002_birthdays")
+    members = PartitionId("notifier", "members", 0)
+    held = await take(notifier.database, members, owner="before", begin_offset=0)
+    async with notifier.database.begin() as uow:
+        await advance(uow, members, Advance(17, 16, "m/1", frozenset()))
+        await uow.connection.execute(text(migration.READ_MEMBERS_AGAIN))
+    with pytest.raises(Fenced):
+        async with notifier.database.begin() as uow:
+            await lock(uow, members, epoch=held.epoch, expected_offset=17)
+    again = await take(notifier.database, members, owner="after", begin_offset=0)
+    assert (again.next_offset, again.last_offset, again.last_id) == (0, None, None)
 
 
 def _registered(

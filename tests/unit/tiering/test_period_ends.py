@@ -67,6 +67,12 @@ def test_keep_is_enough_to_stay_and_nothing_is_said() -> None:
     assert due_at(state) == NEXT_BOUNDARY
 
 
+def test_an_end_that_later_facts_have_passed_is_open_until_it_is_judged() -> None:
+    state = gold_of_2026((at(2027, 5, 1), 4000), (at(2028, 1, 1, 2), 1))
+    assert due_at(state) == BOUNDARY
+    assert due_at(ended(state)[0]) == NEXT_BOUNDARY
+
+
 def test_what_is_bought_at_the_very_instant_of_the_end_belongs_to_the_next_period() -> None:
     _, said, _ = ended(gold_of_2026((BOUNDARY, 4000)))
     assert said == [("gold", "silver", BOUNDARY)]
