@@ -32,9 +32,6 @@ NDJSON = "application/x-ndjson"
 T = TypeVar("T")
 Operation = APIOperation[Any, Any, Any, Any]
 
-# Lines are text to whoever knows no more of them than the OpenAPI document says.
-schemathesis.serializer.alias(NDJSON, "text/plain")
-
 
 def examples_of(strategy: st.SearchStrategy[T], count: int) -> list[T]:
     """The same ones in every run."""
