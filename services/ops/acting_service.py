@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from services.runtime.kafka.guard import check_topics_not_ahead
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.migrate import role_of
 from services.runtime.postgres.unit_of_work import Database
@@ -18,6 +19,12 @@ class ActingService:
 
     definition: ServiceDefinition[Any]
     context: Context[Any]
+
+    async def check_topics_not_ahead(self) -> None:
+        """As every process that decides: HaltError upon tables that have forgotten what was published."""
+        if self.definition.topic_owner is not None:
+            owner = self.definition.topic_owner(self.context)
+            await check_topics_not_ahead(kafka=self.context.kafka, database=self.context.database, owner=owner)
 
 
 @asynccontextmanager

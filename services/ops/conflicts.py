@@ -23,7 +23,6 @@ from services.ingest.domain.programme import waits_until
 from services.ops.acting_service import acting_as
 from services.ops.operator_actions import note_action
 from services.ops.session import database
-from services.runtime.kafka.guard import check_topics_not_ahead
 from services.runtime.postgres.unit_of_work import UnitOfWork
 from services.runtime.process.definition import Context
 
@@ -100,10 +99,8 @@ async def decide(event_id: UUID, fingerprint: str, ruling: Ruling) -> Ruling:
     """`fingerprint` is the beginning of one, in hexadecimal; empty where there is only one to decide."""
     async with acting_as("ingest") as ingest:
         context, clock = ingest.context, ingest.context.clock
-        owner, desk, programme = ingest.definition.topic_owner, conflict_desk(context), Programme(clock)
-        # As every process that decides: never upon tables that have forgotten what was published.
-        assert owner is not None
-        await check_topics_not_ahead(kafka=context.kafka, database=context.database, owner=owner(context))
+        desk, programme = conflict_desk(context), Programme(clock)
+        await ingest.check_topics_not_ahead()
 
         async def work(uow: UnitOfWork) -> Ruling:
             now = clock()

@@ -66,6 +66,7 @@ async def redrive(service: str, chosen: Selection, by: str, progress: Callable[[
         keys = await _parked_keys(opened, service, chosen)
     done = Redriven()
     async with acting_as(service) as acting:
+        await acting.check_topics_not_ahead()
         make = acting.definition.handlers
         redriver = Redriver(
             service=service,

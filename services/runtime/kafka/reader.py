@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.runtime.errors import NotReady, Transient
 from services.runtime.kafka.faults import broker_trouble_is_transient
-from services.runtime.kafka.records import to_record
+from services.runtime.kafka.records import SENT_AGAIN, to_record
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.ports import Record
 
@@ -60,25 +60,27 @@ async def begin_offsets(kafka: KafkaSettings, topic: str) -> dict[int, int]:
 
 
 async def last_records(kafka: KafkaSettings, topic: str) -> list[Record[bytes | None]]:
-    """The last committed record of every partition that has one."""
+    """The last committed record of every partition that has one and, where that was sent again, before it the last
+    one that was not."""
     async with _open_consumer(kafka) as consumer:
         ranges = await _range(consumer, await _partitions(consumer, kafka, topic))
-        found = [await _last_record(consumer, kafka, tp, begin, end) for tp, (begin, end) in ranges.items()]
-    return [record for record in found if record is not None]
+        found = [await _last_records(consumer, kafka, tp, begin, end) for tp, (begin, end) in ranges.items()]
+    return [record for records in found for record in records]
 
 
-async def _last_record(
+async def _last_records(
     consumer: AIOKafkaConsumer, kafka: KafkaSettings, tp: TopicPartition, begin: int, end: int
-) -> Record[bytes | None] | None:
-    # The tail may be all markers and aborted records: look further back until something committed shows.
+) -> list[Record[bytes | None]]:
+    # The tail may be all markers, aborted records and facts sent again: look further back until something new shows.
     reach = 16
     while True:
         start = max(begin, end - reach)
-        last: Record[bytes | None] | None = None
+        last: dict[bool, Record[bytes | None]] = {}
         async for records in _read_ranges(consumer, kafka, {tp: (start, end)}, 2_000):
-            last = records[-1]
-        if last is not None or start <= begin:
-            return last
+            last |= {SENT_AGAIN in record.headers: record for record in records}
+        if False in last or start <= begin:
+            newest = last[False].offset if False in last else begin
+            return [record for record in last.values() if record.offset >= newest]
         reach *= 16
 
 

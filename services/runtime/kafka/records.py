@@ -10,6 +10,8 @@ from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.ports import Record
 
 IDENTITY_CHARACTERS_MAX = 200
+SENT_AGAIN = "sent_again"
+"""The header of a record that says nothing new: what stands before it may be younger."""
 
 
 class LazyHeaders(Mapping[str, str]):

@@ -1,10 +1,14 @@
 """Stored facts on their way out once more, through the outbox like the first time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from services.runtime.ports import OutboxRow
 from services.runtime.postgres.unit_of_work import UnitOfWork
+
+# Before the topic of an outbox row; no topic's name may hold a slash.
+SENT_AGAIN_MARK = "again/"
 
 
 @runtime_checkable
@@ -22,5 +26,5 @@ class FactsOfKey(Protocol):
 async def republish(uow: UnitOfWork, source: FactsOfKey, topic: str, key: str) -> int:
     """Answers how many facts will be sent again; readers skip them by number and hash, or by id."""
     rows = await source.facts_of_key(uow, topic, key)
-    await uow.add_outbox(rows)
+    await uow.add_outbox(replace(row, topic=SENT_AGAIN_MARK + row.topic) for row in rows)
     return len(rows)

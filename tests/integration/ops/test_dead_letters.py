@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from uuid import uuid4
 
 from services.runtime.key_files import write_key_file
 from tests.integration.ops.conftest import Door
@@ -64,6 +65,16 @@ async def test_while_no_programme_is_known_nothing_is_redriven(door: Door) -> No
     assert "programme" in answer.document["later"]
     listed = (await door.operator.document("dlq", "ls"))["dead_letters"]
     assert [(each["id"], each["state"]) for each in listed] == [(letter, "open") for letter in letters]
+
+
+async def test_nothing_is_redriven_on_tables_that_have_forgotten_what_they_published(door: Door) -> None:
+    await door.ingest.publish_programme()
+    await door.ingest.known(("phone", "+6834002"))
+    (letter,) = await set_aside(door, body(sale(**PHONE)))
+    await door.ingest.publish(b"{}", {"ce_id": str(uuid4())}, topic="purchases", key=str(uuid4()))
+    refused = await door.operator.loyalty("dlq", "redrive", "ingest", letter, "--by", "ann", **ON_NIUE)
+    assert (refused.code, "behind its topic `purchases`: restore" in refused.said) == (2, True)
+    assert await door.ingest.count("purchase") == 0
 
 
 async def test_a_code_or_a_key_chooses_and_one_bad_letter_does_not_hold_the_others_up(door: Door) -> None:
