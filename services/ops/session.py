@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 
-from services.runtime.errors import HaltError, Transient
+from services.runtime.errors import CommitUnclear, HaltError, NotReady, Transient
 from services.runtime.key_files import KeyFileError
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.faults import is_transient, sqlstate
@@ -19,6 +19,8 @@ from services.runtime.telemetry.log import describe
 FOUND, MISUSED = 1, 2
 NAME = "ops"
 _UNMIGRATED_STATES = frozenset({"3F000", "42P01"})
+# Others hold what is wanted: serialisation, deadlock, lock and statement limits.
+_BUSY_STATES = frozenset({"40001", "40P01", "55P03", "57014"})
 T = TypeVar("T")
 
 
@@ -36,12 +38,18 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         )
     except HaltError as error:
         misused(f"{error.what}: {error.remedy}")
+    except NotReady as error:
+        misused(error.reason)
+    except CommitUnclear:
+        misused("the database went away at the last step: look whether it is done before you do it again")
     except Transient as error:
         where = settings().kafka
         misused(f"Kafka does not answer at {where} ({error}): start `loyalty up` here, or set LOYALTY_KAFKA")
     except Exception as error:
         if sqlstate(error) in _UNMIGRATED_STATES:
             misused("this database is not migrated: run `loyalty migrate`")
+        if sqlstate(error) in _BUSY_STATES:
+            misused(f"the database is busy ({describe(error)}): try again in a moment")
         if sqlstate(error) is None and not is_transient(error):
             raise
         misused(f"no database ({describe(error)}): start `loyalty up` here, or set LOYALTY_DATABASE_URL")
