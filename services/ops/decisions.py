@@ -1,12 +1,14 @@
 """What a person decides about records that were set aside."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import text
 
 from services.ops.operator_actions import note_action
 from services.ops.session import database, settings
+from services.ops.set_aside import HIDDEN, shown_key
+from services.ops.topic_table import consumed_topics
 from services.runtime.errors import NotReady
 from services.runtime.kafka.checkpoints import PartitionId
 from services.runtime.kafka.parking import CannotPark, ParkedKey, park_key
@@ -61,7 +63,7 @@ async def redrive(service: str, chosen: Selection, by: str, progress: Callable[[
 
     async with database(service) as opened:
         async with opened.begin() as uow:
-            await note_action(uow, operator=by, action="redrive", subject=service, why=str(chosen))
+            await note_action(uow, operator=by, action="redrive", subject=service, why=str(_nameless(chosen, service)))
         letters = chosen.ids or await _open_letters(opened, chosen)
         keys = await _parked_keys(opened, service, chosen)
     done = Redriven()
@@ -136,6 +138,11 @@ def _book(done: Redriven, letter_id: int, refusal: Refusal | None) -> None:
         done.later = refusal.cause
     else:
         done.refused[letter_id] = refusal.cause
+
+
+def _nameless(chosen: Selection, service: str) -> Selection:
+    is_hidden = any(shown_key(topic, chosen.key) == HIDDEN for topic in consumed_topics((service,)))
+    return replace(chosen, key=HIDDEN) if is_hidden else chosen
 
 
 async def _open_letters(opened: Database, chosen: Selection) -> list[int]:

@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from uuid import uuid4
 
+from sqlalchemy import text
+
 from services.runtime.key_files import write_key_file
 from tests.integration.ops.conftest import Door
 from tests.support.checkouts import body, sale
@@ -65,6 +67,15 @@ async def test_while_no_programme_is_known_nothing_is_redriven(door: Door) -> No
     assert "programme" in answer.document["later"]
     listed = (await door.operator.document("dlq", "ls"))["dead_letters"]
     assert [(each["id"], each["state"]) for each in listed] == [(letter, "open") for letter in letters]
+
+
+async def test_a_key_that_may_be_a_card_is_not_kept_with_who_chose_it(door: Door) -> None:
+    await set_aside(door, b"{", key="4006381333931")
+    for key in ("4006381333931", KEY):
+        await door.operator.loyalty("dlq", "redrive", "ingest", "--key", key, "--by", "ann")
+    async with door.ingest.owner.read() as connection:
+        noted = await connection.scalars(text("SELECT why FROM access.operator_action ORDER BY id"))
+    assert list(noted) == ["key (not shown)", f"key {KEY}"]
 
 
 async def test_nothing_is_redriven_on_tables_that_have_forgotten_what_they_published(door: Door) -> None:
