@@ -12,6 +12,8 @@ from services.runtime.ports import Record
 IDENTITY_CHARACTERS_MAX = 200
 SENT_AGAIN = "sent_again"
 """The header of a record that says nothing new: what stands before it may be younger."""
+# A client may write any time that it likes: to the year 9999 PostgreSQL and we can tell it.
+TIMESTAMP_MS_MAX = 253_402_300_799_000
 
 
 class LazyHeaders(Mapping[str, str]):
@@ -20,13 +22,13 @@ class LazyHeaders(Mapping[str, str]):
 
     __slots__ = ("_raw",)
 
-    def __init__(self, raw: Sequence[tuple[str, bytes]]) -> None:
+    def __init__(self, raw: Sequence[tuple[str, bytes | None]]) -> None:
         self._raw = raw
 
     def __getitem__(self, name: str) -> str:
         for known, value in reversed(self._raw):
             if known == name:
-                return storable(value)
+                return storable(value or b"")
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -43,7 +45,7 @@ def to_record(settings: KafkaSettings, raw: ConsumerRecord) -> Record[bytes | No
         offset=raw.offset,
         key=None if raw.key is None else storable(raw.key),
         headers=LazyHeaders(raw.headers),
-        appended_at=datetime.fromtimestamp(raw.timestamp / 1000, UTC),
+        appended_at=datetime.fromtimestamp(min(max(0, raw.timestamp), TIMESTAMP_MS_MAX) / 1000, UTC),
         value=raw.value,
     )
 

@@ -1,6 +1,9 @@
 """What becomes of records, good and bad, on a real broker and a real database."""
 
 from dataclasses import replace
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
 
 from services.runtime.kafka.checkpoints import PartitionId, move
 from services.runtime.kafka.consumer import ConsumerLoop
@@ -220,3 +223,20 @@ async def keys_of_one_partition(world: World, count: int) -> list[str]:
         await until(lambda: has_counted(world, count * 6), "the keys are known")
     rows = await world.query("SELECT key FROM counted WHERE partition = 0 ORDER BY id")
     return [row.key for row in rows][:count]
+
+
+async def test_what_a_client_of_any_make_may_write_around_its_value_stops_nothing(world: World) -> None:
+    odd: list[dict[str, Any]] = [
+        {"timestamp_ms": -(10**17)},
+        {"headers": [("ce_id", b"e1"), ("ce_source", None)]},
+        {"headers": [("ce_id", None)]},
+    ]
+    async with AIOKafkaProducer(bootstrap_servers=world.kafka.bootstrap) as producer:
+        for around in odd:
+            given = {"headers": [("ce_id", b"e0")]} | around
+            await producer.send_and_wait(world.kafka.physical(INPUT), b"poison", b"k", **given)
+    await world.publish([("k", "count")], first=9)
+    async with world.running(CountingHandler()):
+        await until(lambda: has_counted(world, 1), "what follows is counted")
+    letters = await world.query('SELECT headers FROM dead_letter ORDER BY "offset"')
+    assert [row.headers.get("ce_id") for row in letters] == ["e0", "e1", ""]
