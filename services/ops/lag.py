@@ -1,6 +1,7 @@
 """How far every consumer and every outbox is behind, from their own tables and the ends of the topics."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from services.ops.topic_table import consumed_topics
+from services.runtime.errors import HaltError
 from services.runtime.kafka.reader import end_offsets, read_topic
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.postgres.unit_of_work import Database
@@ -128,12 +130,13 @@ async def _oldest(kafka: KafkaSettings, topic: str, behind: Sequence[PartitionLa
     starts = {each.partition: each.next_offset for each in behind}
     ends = {each.partition: each.next_offset + each.records for each in behind}
     reads = 0
-    async for records in read_topic(kafka, topic, from_offsets=starts, to_offsets=ends, batch=1):
-        found.setdefault(records[0].partition, records[0].appended_at)
-        reads += 1
-        # A partition that holds nothing but markers has no oldest record: it is not worth reading the others for.
-        if len(found) == len(behind) or reads == READS_MAX:
-            break
+    with suppress(HaltError):
+        async for records in read_topic(kafka, topic, from_offsets=starts, to_offsets=ends, batch=1):
+            found.setdefault(records[0].partition, records[0].appended_at)
+            reads += 1
+            # A partition that holds nothing but markers has no oldest record: it is not worth reading the others for.
+            if len(found) == len(behind) or reads == READS_MAX:
+                break
     return found
 
 

@@ -32,6 +32,16 @@ class Undecodable:
 Decoded = Record[Any] | InvalidMessage | Undecodable
 
 
+class CannotBeTakenApart(Exception):
+    """The client fails on a record before anybody sees it: the one at `offset` if `is_exact`, else one soon behind."""
+
+    def __init__(self, offset: int, *, is_exact: bool, cause: ValueError) -> None:
+        why = f"the Kafka client cannot take it apart ({type(cause).__name__})"
+        super().__init__(f"{why}: leave it out with loyalty checkpoints move")
+        self.offset = offset
+        self.is_exact = is_exact
+
+
 @dataclass(slots=True)
 class Batch:
     """Records from `start` to before `next_offset`; `raw` and `decoded` run side by side, a refusal or a failure
@@ -65,9 +75,13 @@ class Fetcher:
 
     async def next_batch(self, start: int, records_max: int) -> Batch:
         """Waits for records up to the idle time; the batch may be empty, with its position moved over markers."""
-        raws = await self._poll(records_max, self._options.idle_poll_seconds)
-        if raws and records_max > 1:
-            await self._gather(raws, records_max)
+        try:
+            raws = await self._poll(records_max, self._options.idle_poll_seconds)
+            if raws and records_max > 1:
+                await self._gather(raws, records_max)
+        except ValueError as error:
+            # A header whose name is not UTF-8, say: every client may write that.
+            raise CannotBeTakenApart(start, is_exact=records_max == 1, cause=error) from error
         return await self._decode(raws, start, await self._consumer.position(self._tp))
 
     async def _gather(self, raws: list[ConsumerRecord], records_max: int) -> None:

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.runtime.errors import Fenced, HaltError, InvalidMessage, NotReady, Transient
 from services.runtime.kafka import checkpoints
 from services.runtime.kafka.applier import Applied, Applier
-from services.runtime.kafka.batches import Batch, Fetcher
+from services.runtime.kafka.batches import Batch, CannotBeTakenApart, Fetcher
 from services.runtime.kafka.causes import describe
 from services.runtime.kafka.checkpoints import Checkpoint, PartitionId
 from services.runtime.kafka.faults import is_broker_trouble
@@ -207,6 +207,10 @@ class PartitionWorker:
                 raise error
             case InvalidMessage() if (offset := _refused_offset(error, failure.batch)) is not None:
                 await self._condemn(offset, error)
+            case CannotBeTakenApart() if error.is_exact:
+                await self._stand_still(error.offset, error)
+            case CannotBeTakenApart():
+                self._careful_until = error.offset + options.batch_records_max
             case NotReady():
                 await self._wait("not_ready", error, options.not_ready_pause_seconds)
             case Fenced():

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.runtime.errors import NotReady, Transient
+from services.runtime.errors import HaltError, NotReady, Transient
 from services.runtime.kafka.faults import broker_trouble_is_transient
 from services.runtime.kafka.records import SENT_AGAIN, to_record
 from services.runtime.kafka.settings import KafkaSettings
@@ -92,8 +92,13 @@ async def _read_ranges(
     for tp in waiting:
         consumer.seek(tp, ranges[tp][0])
     while waiting:
-        with broker_trouble_is_transient():
-            fetched = await consumer.getmany(*waiting, timeout_ms=POLL_MS, max_records=batch)
+        try:
+            with broker_trouble_is_transient():
+                fetched = await consumer.getmany(*waiting, timeout_ms=POLL_MS, max_records=batch)
+        except ValueError as error:
+            topic = kafka.logical(next(iter(waiting)).topic)
+            what = f"the Kafka client cannot take a record of `{topic}` apart ({type(error).__name__})"
+            raise HaltError(what, "leave it out where it stops a consumer: loyalty checkpoints move") from error
         silent = 0 if fetched else silent + 1
         if silent > SILENT_POLLS_MAX:
             raise Transient("no answer to a fetch for half a minute")

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from services.runtime.key_files import write_key_file
 from tests.integration.ops.conftest import Door
 from tests.support.checkouts import body, sale
+from tests.support.odd_records import send_with_an_odd_header
 
 KEY = "pos.acme/0457/03"
 # Four digits are a phone number on Niue, and none in the region that this door is set to.
@@ -76,6 +77,17 @@ async def test_a_key_that_may_be_a_card_is_not_kept_with_who_chose_it(door: Door
     async with door.ingest.owner.read() as connection:
         noted = await connection.scalars(text("SELECT why FROM access.operator_action ORDER BY id"))
     assert list(noted) == ["key (not shown)", f"key {KEY}"]
+
+
+async def test_a_record_that_cannot_even_be_set_aside_is_named_and_can_be_left_out(door: Door) -> None:
+    partition, offset = await send_with_an_odd_header(door.ingest.context.kafka, "checkouts")
+    stopped = f"checkpoint WHERE state = 'stopped' AND partition = {partition} AND next_offset = {offset}"
+    await door.ingest.until(lambda: door.ingest.count(stopped))
+    lag = await door.operator.loyalty("lag", "--json")
+    assert lag.code == 1
+    assert [each["next_offset"] for each in lag.document["partitions"] if each["cause"]] == [offset]
+    park = await door.operator.loyalty("dlq", "park", "checkouts", partition, offset, "--by", "ann")
+    assert (park.code, "loyalty checkpoints move" in park.said) == (2, True)
 
 
 async def test_nothing_is_redriven_on_tables_that_have_forgotten_what_they_published(door: Door) -> None:

@@ -3,13 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
+from services.runtime.errors import HaltError
 from services.runtime.kafka.checkpoints import PartitionId, move
 from services.runtime.kafka.consumer import ConsumerLoop
 from services.runtime.kafka.metrics import PartitionState
+from services.runtime.kafka.reader import read_topic
 from tests.support.counting_handler import GROUP, INPUT, ConfirmingHandler, CountingHandler, MendedHandler
 from tests.support.counting_world import QUICK, World, keys_in_order, until
+from tests.support.odd_records import send_with_an_odd_header
 
 
 def spread(count: int, word: str = "count") -> list[tuple[str, str]]:
@@ -240,3 +244,26 @@ async def test_what_a_client_of_any_make_may_write_around_its_value_stops_nothin
         await until(lambda: has_counted(world, 1), "what follows is counted")
     letters = await world.query('SELECT headers FROM dead_letter ORDER BY "offset"')
     assert [row.headers.get("ce_id") for row in letters] == ["e0", "e1", ""]
+
+
+async def test_a_record_that_the_client_cannot_take_apart_stops_its_partition_alone_until_it_is_left_out(
+    world: World,
+) -> None:
+    await world.publish(spread(20), first=100)
+    where = await send_with_an_odd_header(world.kafka, INPUT)
+    with pytest.raises(HaltError, match="cannot take a record of `input` apart"):
+        [records async for records in read_topic(world.kafka, INPUT)]
+    await world.publish(spread(20), first=200)
+    async with world.running(CountingHandler()) as loop:
+        await until(lambda: is_standing(world), "its partition stands")
+        (row,) = await world.query("SELECT partition, next_offset, cause FROM checkpoint WHERE state = 'stopped'")
+        assert (row.partition, row.next_offset) == where
+        assert f"offset {row.next_offset}: CannotBeTakenApart: the Kafka client" in row.cause
+        assert list(states(loop).values()).count("stopped") == 1
+        async with world.database.begin() as uow:
+            await move(uow, PartitionId(GROUP, INPUT, row.partition), to_offset=row.next_offset + 1)
+        await until(lambda: has_counted(world, 40), "all others are counted")
+
+
+async def is_standing(world: World) -> bool:
+    return bool(await world.query("SELECT 1 FROM checkpoint WHERE state = 'stopped'"))
