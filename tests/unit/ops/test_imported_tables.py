@@ -46,6 +46,7 @@ def test_rows_that_stand_together_are_one_checkout_and_leading_zeros_stay(tmp_pa
         pytest.param(lambda text: text.replace(",", ";").encode(), id="semicolons"),
         pytest.param(lambda text: text.replace(",", "\t").encode(), id="tabs"),
         pytest.param(lambda text: text.replace("\n", "\n\n").encode(), id="empty lines"),
+        pytest.param(lambda text: f"{text},,,\n{',' * HEADER.count(',')}\n".encode(), id="rows of empty cells"),
         pytest.param(lambda text: text.replace(HEADER, HEADER.upper()).encode(), id="names in capitals"),
         pytest.param(lambda text: text.rstrip("\n").encode(), id="no line end at the end"),
     ],
