@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> Run:
 
     def run(name: str, *, rejects: str | None = None, finished: bool) -> None:
         named = None if rejects is None else tmp_path / rejects
-        plan = Plan(Reading("checkouts"), Bookmarks(tmp_path / "imports"), named)
+        plan = Plan(Reading("checkouts"), Bookmarks(tmp_path / "imports", "here"), named)
         file = tmp_path / name
         file.touch()
         with ExitStack() as held:
