@@ -1,7 +1,7 @@
 """Records as the platform sees them, made from what the client returns."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from aiokafka.structs import ConsumerRecord
@@ -36,6 +36,10 @@ class LazyHeaders(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(dict(self._raw))
+
+    def items(self) -> ItemsView[str, str]:
+        # One by one each would be searched for: with a hundred thousand of them, for minutes.
+        return {name: storable(value or b"") for name, value in self._raw}.items()
 
 
 def to_record(settings: KafkaSettings, raw: ConsumerRecord) -> Record[bytes | None]:

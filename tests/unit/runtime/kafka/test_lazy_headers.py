@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 
 from services.runtime.kafka.records import LazyHeaders
@@ -25,3 +27,21 @@ def test_bytes_from_outside_become_text_that_the_database_takes() -> None:
     headers = LazyHeaders((("ce_id", b"\xff\x00"),))
 
     assert headers["ce_id"] == "\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"
+
+
+def test_all_headers_are_read_in_one_go_however_many_a_client_has_written() -> None:
+    raw = Searched((f"ce_{number}", b"x") for number in range(100))
+
+    assert len(LazyHeaders(raw).items()) == 100
+    assert dict(LazyHeaders(raw).items())["ce_7"] == "x"
+    assert raw.searches == 0
+
+
+class Searched(list[tuple[str, bytes | None]]):
+    """Counts how often it is looked through for one of them."""
+
+    searches = 0
+
+    def __reversed__(self) -> Iterator[tuple[str, bytes | None]]:
+        self.searches += 1
+        return super().__reversed__()
