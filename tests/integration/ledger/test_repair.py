@@ -106,7 +106,6 @@ async def test_stock_counted_again_beside_redemptions_is_right(till: Till) -> No
     answers = asyncio.gather(*(till.ask(each, {"reward": "mug"}) for each in members))
     await repair(till.ledger)
     await answers
-    await repair(till.ledger)
     assert await till.ledger.offence() is None
 
 
