@@ -7,7 +7,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.runtime.errors import HaltError, NotReady, Transient
 from services.runtime.kafka.faults import broker_trouble_is_transient
-from services.runtime.kafka.records import SENT_AGAIN, to_record
+from services.runtime.kafka.records import to_record
+from services.runtime.kafka.resending import is_resent
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.ports import Record
 
@@ -71,13 +72,15 @@ async def last_records(kafka: KafkaSettings, topic: str) -> list[Record[bytes | 
 async def _last_records(
     consumer: AIOKafkaConsumer, kafka: KafkaSettings, tp: TopicPartition, begin: int, end: int
 ) -> list[Record[bytes | None]]:
-    # The tail may be all markers, aborted records and facts sent again: look further back until something new shows.
+    # The tail may be all markers and aborted records, or facts of long ago that were sent again and that an old backup
+    # knows as well: look further back until something committed for the first time shows. Where a topic is compacted,
+    # of the newest fact only what was sent again may be left.
     reach = 16
     while True:
         start = max(begin, end - reach)
         last: dict[bool, Record[bytes | None]] = {}
         async for records in _read_ranges(consumer, kafka, {tp: (start, end)}, 2_000):
-            last |= {SENT_AGAIN in record.headers: record for record in records}
+            last |= {is_resent(record): record for record in records}
         if False in last or start <= begin:
             newest = last[False].offset if False in last else begin
             return [record for record in last.values() if record.offset >= newest]

@@ -10,8 +10,6 @@ from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.ports import Record
 
 IDENTITY_CHARACTERS_MAX = 200
-SENT_AGAIN = "sent_again"
-"""The header of a record that says nothing new: what stands before it may be younger."""
 # A client may write any time that it likes: to the year 9999 PostgreSQL and we can tell it.
 TIMESTAMP_MS_MAX = 253_402_300_799_000
 

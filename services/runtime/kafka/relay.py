@@ -22,8 +22,7 @@ from services.runtime.kafka.causes import describe
 from services.runtime.kafka.faults import broker_trouble_is_transient, is_broker_trouble
 from services.runtime.kafka.metrics import NoMetrics, RelayMetrics
 from services.runtime.kafka.producer import BATCH_BYTES_MAX, close_producer, send_in_batches
-from services.runtime.kafka.records import SENT_AGAIN
-from services.runtime.kafka.republish import SENT_AGAIN_MARK
+from services.runtime.kafka.resending import marked, plain
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.ports import Clock, Message
 from services.runtime.postgres.faults import is_transient
@@ -40,7 +39,6 @@ class StoredOutboxRow:
     topic: str
     key: str
     ref: str
-    is_sent_again: bool = False
 
 
 class OutboxSource(Protocol):
@@ -125,23 +123,25 @@ class Relay:
         began = perf_counter()
         async with self._database.read() as connection:
             rows = await self._lowest_rows(connection)
-            messages = await self._source.resolve(connection, rows) if rows else []
+            messages = await self._resolved(connection, rows) if rows else []
         if not rows:
             return False
-        assert len(messages) == len(rows), "an outbox source answers one message per row"
-        sent = [_marked(each) if row.is_sent_again else each for row, each in zip(rows, messages, strict=True)]
-        await self._send_in_transaction(producer, sent)
+        await self._send_in_transaction(producer, messages)
         await self._delete(rows)
         self._failures = 0
         self._metrics.published(messages=len(rows), seconds=perf_counter() - began)
         return True
+
+    async def _resolved(self, connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> list[Message]:
+        messages = await self._source.resolve(connection, [replace(row, ref=plain(row.ref)) for row in rows])
+        return [marked(message, row.ref) for message, row in zip(messages, rows, strict=True)]
 
     async def _lowest_rows(self, connection: AsyncConnection) -> list[StoredOutboxRow]:
         parameters = {"shards": self._options.shards, "shard": self._shard, "most": self._options.batch_rows_max}
         found = (await connection.execute(_LOWEST_ROWS, parameters)).all()
         age_seconds = (self._clock() - found[0].created_at).total_seconds() if found else 0.0
         self._metrics.outbox_age(seconds=max(0.0, age_seconds))
-        return [_stored(*row[:4]) for row in found]
+        return [StoredOutboxRow(row.id, row.topic, row.key, row.ref) for row in found]
 
     async def _send_in_transaction(self, producer: AIOKafkaProducer, messages: Sequence[Message]) -> None:
         # The client retries for ever by itself; past this the broker has aborted the transaction anyway.
@@ -180,14 +180,6 @@ class Relay:
         _log.warning("relay_interrupted", service=self._service, shard=self._shard, cause=describe(error))
         seconds = self._options.backoff_seconds_min * 2 ** min(self._failures, 16)
         await _pause(stop, min(self._options.backoff_seconds_max, seconds))
-
-
-def _stored(number: int, topic: str, key: str, ref: str) -> StoredOutboxRow:
-    return StoredOutboxRow(number, topic.removeprefix(SENT_AGAIN_MARK), key, ref, topic.startswith(SENT_AGAIN_MARK))
-
-
-def _marked(message: Message) -> Message:
-    return replace(message, headers={**message.headers, SENT_AGAIN: "true"})
 
 
 async def fence_relays(kafka: KafkaSettings, service: str, shards: int) -> None:

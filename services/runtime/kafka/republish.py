@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
+from services.runtime.kafka.resending import resent
 from services.runtime.ports import OutboxRow
 from services.runtime.postgres.unit_of_work import UnitOfWork
-
-# Before the topic of an outbox row; no topic's name may hold a slash.
-SENT_AGAIN_MARK = "again/"
 
 
 @runtime_checkable
@@ -26,5 +24,5 @@ class FactsOfKey(Protocol):
 async def republish(uow: UnitOfWork, source: FactsOfKey, topic: str, key: str) -> int:
     """Answers how many facts will be sent again; readers skip them by number and hash, or by id."""
     rows = await source.facts_of_key(uow, topic, key)
-    await uow.add_outbox(replace(row, topic=SENT_AGAIN_MARK + row.topic) for row in rows)
+    await uow.add_outbox(replace(row, ref=resent(row.ref)) for row in rows)
     return len(rows)

@@ -2,13 +2,10 @@
 
 import asyncio
 
-import pytest
-
 from services.ledger.adapters.publication import EntrySource
-from services.runtime.errors import HaltError
 from services.runtime.kafka.republish import republish
 from tests.integration.ops.conftest import Office
-from tests.support.ledger import LedgerService, new_member, programme, purchase
+from tests.support.ledger import new_member, programme, purchase
 from tests.support.running_services import eventually
 
 
@@ -21,7 +18,7 @@ async def test_a_newer_fact_comes_behind_those_that_are_sent_again(office: Offic
         await eventually(lambda: ledger.has_waiting_sessions("FROM account a WHERE"))
     await newer
     rows = await ledger.query("SELECT ref FROM outbox WHERE key = :key ORDER BY id", key=member)
-    assert [row.ref for row in rows] == ["1", "2", "1", "2", "3"]
+    assert [row.ref for row in rows] == ["1", "2", "again/1", "again/2", "3"]
 
 
 async def test_a_key_without_facts_is_told_from_one_that_has_some(office: Office) -> None:
@@ -35,28 +32,3 @@ async def test_a_key_without_facts_is_told_from_one_that_has_some(office: Office
         assert (await office.operator.loyalty("republish", topic, member)).code == 1
     assert (await office.operator.loyalty("republish", "programme", "another")).code == 1
     assert "1 facts are in the outbox of ledger" in (await office.operator.loyalty("republish", "points", member)).out
-
-
-async def test_old_facts_that_are_sent_again_do_not_hide_a_newer_one_from_the_guard(office: Office) -> None:
-    ledger, old, new = office.ledger, new_member(), new_member()
-    await ledger.record(programme(), purchase(old), purchase(new))
-    await send_all(ledger)
-    async with ledger.running.context.database.begin() as uow:
-        await republish(uow, EntrySource(), "points", old)
-    await send_all(ledger)
-    assert [record.key for record in await ledger.running.published("points")] == [old, new, old]
-    await ledger.running.check_guard()
-    await forget(ledger, new)
-    with pytest.raises(HaltError, match="behind its topic `points`"):
-        await ledger.running.check_guard()
-
-
-async def send_all(ledger: LedgerService) -> None:
-    async with ledger.running.working():
-        await ledger.until_outbox_is_empty()
-
-
-async def forget(ledger: LedgerService, member: str) -> None:
-    """As a backup does that is older than the member's facts."""
-    for table in ("entry", "account"):
-        await ledger.plant(f"DELETE FROM {table} WHERE member_id = CAST(:member AS uuid)", member=member)

@@ -82,6 +82,14 @@ async def test_a_restored_older_database_is_halted(world: World) -> None:
     await guard(world)
 
 
+async def test_a_fact_of_which_only_the_second_sending_is_left_halts_an_older_database(world: World) -> None:
+    await world.publish([("k", "x")], topic=OUTPUT)
+    await world.execute("INSERT INTO counted (ce_id, partition, \"offset\") VALUES ('e0', 0, 0)")
+    await world.send(Message(OUTPUT, "k", b"e1", {"ce_id": "e1", "sent_again": "true"}))
+    with pytest.raises(HaltError):
+        await guard(world)
+
+
 async def test_the_last_committed_record_is_found_behind_markers_and_aborted_ones(world: World) -> None:
     await world.publish([("k", "kept")], topic=OUTPUT)
     await abort_transactions(world, 30)
