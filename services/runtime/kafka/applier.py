@@ -58,6 +58,16 @@ class Applier:
         self._unreadable_keys_max = unreadable_keys_max
 
     async def apply(self, held: Checkpoint, batch: Batch) -> Applied:
+        """A record that the handler refuses is set aside as well, and `batch` then says so."""
+        while True:
+            try:
+                return await self._apply(held, batch)
+            except InvalidMessage as refusal:
+                # Here and now: to read the batch again for each of its records takes minutes.
+                if not batch.refuse(refusal):
+                    raise
+
+    async def _apply(self, held: Checkpoint, batch: Batch) -> Applied:
         if not batch.raw and batch.next_offset == held.next_offset:
             return Applied(held)
         async with self._database.begin() as uow:

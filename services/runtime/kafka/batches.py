@@ -52,6 +52,15 @@ class Batch:
     raw: list[Raw] = field(default_factory=list)
     decoded: list[Decoded] = field(default_factory=list)
 
+    def refuse(self, refusal: InvalidMessage) -> bool:
+        """Lets the refusal stand in for its record; whether that stood here until now."""
+        for number, raw in enumerate(self.raw):
+            if refusal.record is not None and raw.offset == refusal.record.offset:
+                stood = isinstance(self.decoded[number], Record)
+                self.decoded[number] = refusal
+                return stood
+        return False
+
 
 class Fetcher:
     """Reads one assigned, sought partition; `condemned` are the offsets whose records the handler found invalid."""

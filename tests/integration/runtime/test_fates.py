@@ -68,6 +68,14 @@ async def test_a_record_that_the_handler_refuses_becomes_a_dead_letter(world: Wo
     assert await world.counted() == ["e0", "e3"]
 
 
+async def test_a_whole_batch_that_the_handler_refuses_holds_nobody_up(world: World) -> None:
+    await world.publish([("bad", "refuse")] * 300 + [("bad", "count")])
+    async with world.running(CountingHandler()):
+        await until(lambda: has_counted(world, 1), "the good one is counted")
+    ((letters, epochs),) = await world.query("SELECT (SELECT count(*) FROM dead_letter), max(epoch) FROM checkpoint")
+    assert (letters, epochs) == (300, 1)
+
+
 async def test_one_keys_bad_records_are_set_aside_without_limit(world: World) -> None:
     await world.publish([("bad", "poison")] * 60 + [("bad", "count")])
     async with world.running(CountingHandler()):
