@@ -141,7 +141,7 @@ def announced(news: Announcement, *, now: datetime) -> Iterator[Planned]:
     """One message for each channel of the campaign."""
     campaign = news.campaign
     gift = Gift(news.member_id, campaign.id, news.occurrence, news.occurred_at) if campaign.gives else None
-    for channel in campaign.channels:
+    for channel in dict.fromkeys(campaign.channels):
         message = Message(
             intent=Intent(news.member_id, campaign.id, news.occurrence, channel),
             template=campaign.template,
