@@ -37,6 +37,7 @@ class TiersHandler:
             valid_until=fact.valid_until,
             retroactive=fact.retroactive,
             restores=fact.reason == "late_purchase",
+            ends_period=fact.reason == "period_end",
         )
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[TierChange]]) -> None:

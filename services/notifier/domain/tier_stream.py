@@ -36,7 +36,15 @@ def take(cursor: TierCursor, change: TierChange) -> TierCursor | None:
         return None
     if change.member_seq != cursor.seq + 1:
         raise TierStreamError(change, cursor.seq + 1)
-    # The end of a period may be told after a tier that begins later, and takes nothing from it.
-    is_over = change.retroactive or (cursor.since is not None and change.effective_from < cursor.since)
-    tier, since = (cursor.tier, cursor.since) if is_over else (change.to_tier, change.effective_from)
+    tier, since = cursor.tier, cursor.since
+    if _is_last_word(cursor, change):
+        tier, since = change.to_tier, max(change.effective_from, since or change.effective_from)
     return TierCursor(change.member_seq, change.hash, tier, since)
+
+
+def _is_last_word(cursor: TierCursor, change: TierChange) -> bool:
+    if cursor.since is None:
+        return not change.retroactive
+    # A rise is told where it begins first. The end of a period, also judged anew, leaves a tier that begins later.
+    is_rise = not (change.retroactive or change.ends_period or change.restores)
+    return is_rise or change.effective_from >= cursor.since
