@@ -13,6 +13,7 @@ from services.runtime.documents import DocumentHandler
 from services.runtime.kafka.groups import group_members
 from services.runtime.postgres.migrate import migrate
 from services.runtime.postgres.unit_of_work import Database
+from services.runtime.process.definition import system_clock
 from services.runtime.settings import ServiceSettings
 
 SERVICE = "ledger"
@@ -30,6 +31,7 @@ async def fill_ledger(database: Database, settings: ServiceSettings, progress: P
             "programme": DocumentHandler(settings.lead, read=ProgrammePublished.model_validate_json),
             "members": MemberHandler(PostgresStatuses),
         },
+        clock=system_clock,
         relay_shards=settings.relay_shards,
         progress=progress,
     )

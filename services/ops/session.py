@@ -29,22 +29,32 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except (SettingsError, KeyFileError) as error:
-        _refuse(str(error))
+        misused(str(error))
     except UnsealError as error:
-        _refuse(
+        misused(
             f"LOYALTY_SEAL_KEY_FILE does not open what was set aside ({error}): name the key that it was sealed with"
         )
     except HaltError as error:
-        _refuse(f"{error.what}: {error.remedy}")
+        misused(f"{error.what}: {error.remedy}")
     except Transient as error:
         where = settings().kafka
-        _refuse(f"Kafka does not answer at {where} ({error}): start `loyalty up` here, or set LOYALTY_KAFKA")
+        misused(f"Kafka does not answer at {where} ({error}): start `loyalty up` here, or set LOYALTY_KAFKA")
     except Exception as error:
         if sqlstate(error) in _UNMIGRATED_STATES:
-            _refuse("this database is not migrated: run `loyalty migrate`")
+            misused("this database is not migrated: run `loyalty migrate`")
         if sqlstate(error) is None and not is_transient(error):
             raise
-        _refuse(f"no database ({describe(error)}): start `loyalty up` here, or set LOYALTY_DATABASE_URL")
+        misused(f"no database ({describe(error)}): start `loyalty up` here, or set LOYALTY_DATABASE_URL")
+
+
+def missed(sentence: str) -> NoReturn:
+    """Ends the command: what was asked about is not there."""
+    _end(sentence, FOUND)
+
+
+def misused(sentence: str) -> NoReturn:
+    """Ends the command: what was asked cannot be meant."""
+    _end(sentence, MISUSED)
 
 
 def settings() -> ServiceSettings:
@@ -62,6 +72,6 @@ async def database(schema: str) -> AsyncIterator[Database]:
         await opened.dispose()
 
 
-def _refuse(sentence: str) -> NoReturn:
+def _end(sentence: str, code: int) -> NoReturn:
     sys.stderr.write(f"loyalty: {sentence}\n")
-    raise typer.Exit(MISUSED) from None
+    raise typer.Exit(code) from None

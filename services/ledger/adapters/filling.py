@@ -42,7 +42,7 @@ from services.runtime.kafka.reader import end_offsets, read_topic
 from services.runtime.kafka.relay import fence_relays
 from services.runtime.kafka.rereading import read_through
 from services.runtime.kafka.settings import KafkaSettings
-from services.runtime.ports import OutboxRow, Record
+from services.runtime.ports import Clock, OutboxRow, Record
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 
 MEMBERS_A_BATCH = 1_000
@@ -84,6 +84,7 @@ async def fill_from_topic(
     kafka: KafkaSettings,
     kept: Mapping[str, Handler[Any]],
     *,
+    clock: Clock,
     relay_shards: int = 1,
     progress: Progress = no_progress,
 ) -> Filled:
@@ -104,7 +105,7 @@ async def fill_from_topic(
         for partition in sorted(ends):
             await filling.fill_partition(partition)
         await filling.keep_unpublished()
-        await _read_kept_topics(database, kafka, kept)
+        await _read_kept_topics(database, kafka, kept, clock)
         await _refuse_another_writer(kafka, ends)
         comparison = await filling.compared()
         if comparison.equal:
@@ -236,10 +237,12 @@ def _heads(folds: Sequence[MemberFold]) -> tuple[list[MemberId], list[int]]:
     return [fold.state.member_id for fold in folds], [fold.state.member_seq for fold in folds]
 
 
-async def _read_kept_topics(database: Database, kafka: KafkaSettings, kept: Mapping[str, Handler[Any]]) -> None:
+async def _read_kept_topics(
+    database: Database, kafka: KafkaSettings, kept: Mapping[str, Handler[Any]], clock: Clock
+) -> None:
     await database.run(lambda uow: PostgresStatuses(uow).forget_all())
     for topic, handler in kept.items():
-        await read_through(kafka, database, topic, handler)
+        await read_through(kafka, database, topic, handler, clock)
 
 
 async def _refuse_another_writer(kafka: KafkaSettings, ends: Mapping[int, int]) -> None:

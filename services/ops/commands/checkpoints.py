@@ -9,7 +9,7 @@ from rich.table import Table
 from sqlalchemy import text
 
 from services.ops.lag import SERVICES
-from services.ops.session import FOUND, MISUSED, database, run, settings
+from services.ops.session import database, missed, misused, run, settings
 from services.runtime.kafka.checkpoints import PartitionId, move
 from services.runtime.kafka.reader import begin_offsets, end_offsets
 
@@ -53,8 +53,7 @@ def move_one(
     """
     moved = run(_move(PartitionId(_known(service), topic, partition), to))
     if moved is None:
-        typer.echo(f"loyalty: {service} holds no position in {topic}/{partition}", err=True)
-        raise typer.Exit(FOUND)
+        missed(f"{service} holds no position in {topic}/{partition}")
     was, becomes = moved
     said = {"service": service, "topic": topic, "partition": partition, "was": was, "is": becomes}
     typer.echo(json.dumps(said) if as_json else f"{service}: {topic}/{partition} moved from {was} to {becomes}")
@@ -62,7 +61,7 @@ def move_one(
 
 def _known(service: str) -> str:
     if service not in SERVICES:
-        _misused(f"there is no service {service}; there are {', '.join(SERVICES)}")
+        misused(f"there is no service {service}; there are {', '.join(SERVICES)}")
     return service
 
 
@@ -79,12 +78,7 @@ async def _move(of: PartitionId, to: str) -> tuple[int, int] | None:
         return None
     offset = {"beginning": begin, "end": end}.get(to, int(to) if to.isdecimal() else -1)
     if not begin <= offset <= end:
-        _misused(f"{of.topic}/{of.partition} goes from {begin} to {end}: {to} is not in it")
+        misused(f"{of.topic}/{of.partition} goes from {begin} to {end}: {to} is not in it")
     async with database(of.consumer) as opened, opened.begin() as uow:
         was = await move(uow, of, to_offset=offset)
     return None if was is None else (was, offset)
-
-
-def _misused(sentence: str) -> None:
-    typer.echo(f"loyalty: {sentence}", err=True)
-    raise typer.Exit(MISUSED)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 from uuid import UUID
 
 import typer
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from services.ingest.application.deciding import ConflictUnknown, DecidedOtherwise, MembersConflict, Ruling, Verdict
 from services.ops.conflict_views import pair_document, show_list, show_pair
-from services.ops.session import FOUND, MISUSED, run
+from services.ops.session import missed, misused, run
 
 TEXT_MAX = 200
 INSTEAD = (
@@ -67,7 +67,7 @@ def show(
     opened_by = _said("--by", by) if payload else None
     pair = run(read_pair(event_id, opened_by=opened_by))
     if pair is None:
-        _missed(f"no conflict under {event_id}; `loyalty conflicts ls --state all` lists them")
+        missed(f"no conflict under {event_id}; `loyalty conflicts ls --state all` lists them")
     if as_json:
         typer.echo(json.dumps(pair_document(pair), default=str, ensure_ascii=False))
     else:
@@ -93,7 +93,7 @@ def decide(
     Exit code 0: decided, or decided so before; 1: it cannot be, or was decided otherwise; 2: wrong use.
     """
     if keep_first == accept_second:
-        _misused("say which: --keep-first or --accept-second")
+        misused("say which: --keep-first or --accept-second")
     verdict = Verdict.KEPT_FIRST if keep_first else Verdict.ACCEPTED_SECOND
     ruling = Ruling(verdict, _said("--by", by), _said("--why", why))
     stands = _decided(event_id, _hexadecimal(fingerprint), ruling)
@@ -111,33 +111,23 @@ def _decided(event_id: UUID, fingerprint: str, ruling: Ruling) -> Ruling:
     try:
         return run(conflicts.decide(event_id, fingerprint, ruling))
     except ConflictUnknown:
-        _missed(f"no conflict under {event_id}" + (f" with {fingerprint}…" if fingerprint else ""))
+        missed(f"no conflict under {event_id}" + (f" with {fingerprint}…" if fingerprint else ""))
     except MembersConflict:
-        _missed(INSTEAD)
+        missed(INSTEAD)
     except DecidedOtherwise as refusal:
-        _missed(str(refusal))
+        missed(str(refusal))
     except conflicts.SeveralContents as refusal:
-        _misused(f"several contents came under {event_id}, name one: {', '.join(refusal.fingerprints)}")
+        misused(f"several contents came under {event_id}, name one: {', '.join(refusal.fingerprints)}")
 
 
 def _said(option: str, given: str) -> str:
     said = given.strip()
     if not said or len(said) > TEXT_MAX or not said.isprintable():
-        _misused(f"{option} takes 1 to {TEXT_MAX} characters on one line")
+        misused(f"{option} takes 1 to {TEXT_MAX} characters on one line")
     return said
 
 
 def _hexadecimal(given: str) -> str:
     if not set(given.lower()) <= set("0123456789abcdef"):
-        _misused(f"{given} is no fingerprint; `loyalty conflicts show` tells them")
+        misused(f"{given} is no fingerprint; `loyalty conflicts show` tells them")
     return given.lower()
-
-
-def _missed(sentence: str) -> NoReturn:
-    typer.echo(f"loyalty: {sentence}", err=True)
-    raise typer.Exit(FOUND)
-
-
-def _misused(sentence: str) -> NoReturn:
-    typer.echo(f"loyalty: {sentence}", err=True)
-    raise typer.Exit(MISUSED)

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import sys
 from datetime import datetime
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -23,7 +23,7 @@ from services.ops.decisions import Redriven, Selection
 from services.ops.lag import SERVICES
 from services.ops.operator_actions import OperatorAction, actions_on, note_action
 from services.ops.progress_bar import bar
-from services.ops.session import FOUND, MISUSED, database, run, settings
+from services.ops.session import FOUND, database, missed, misused, run, settings
 from services.ops.set_aside import (
     DeadLetter,
     Page,
@@ -72,7 +72,7 @@ def ls(
     states = ALL_STATES if state == "all" else (state,)
     page, parked = run(_ls(services, states, limit, _letter_name(before) if before else None))
     if page is None:
-        _misused(f"there is no dead letter {before}")
+        misused(f"there is no dead letter {before}")
     now = system_clock()
     if as_json:
         typer.echo(json.dumps(page_document(page, parked, now), default=rfc3339, ensure_ascii=False))
@@ -93,9 +93,9 @@ def show(
     """
     found = run(_show(_known(service), letter, _named(by) if payload else None))
     if found is None:
-        _missed(f"{service} has no dead letter {letter}")
+        missed(f"{service} has no dead letter {letter}")
     if payload and found[-1] is None:
-        _missed(f"{found[0].name} was {found[0].state} by {found[0].decided_by}: what was sent is no longer kept")
+        missed(f"{found[0].name} was {found[0].state} by {found[0].decided_by}: what was sent is no longer kept")
     if as_json:
         typer.echo(json.dumps(letter_document(*found), default=rfc3339, ensure_ascii=False))
     else:
@@ -120,7 +120,7 @@ def redrive(
     """
     chosen = Selection(tuple(dict.fromkeys(ids or ())), code, key, everything)
     if [bool(ids), code is not None, key is not None, everything].count(True) != 1:
-        _misused("say which: ids, --code, --key or --all")
+        misused("say which: ids, --code, --key or --all")
     done = run(_redrive(_known(service), chosen, _named(by), quiet=as_json))
     if as_json:
         typer.echo(json.dumps(redriven_document(done)))
@@ -142,10 +142,10 @@ def discard(
     Exit code 0: discarded; 1: one of them is not open, and nothing was discarded.
     """
     if not why.strip():
-        _misused("--why says nothing")
+        misused("--why says nothing")
     missing = run(decisions.discard(_known(service), ids, _named(by), why.strip()))
     if missing:
-        _missed(f"nothing is discarded: {service} has no open dead letter {', '.join(map(str, missing))}")
+        missed(f"nothing is discarded: {service} has no open dead letter {', '.join(map(str, missing))}")
     said = f"discarded {len(set(ids))} of {service}"
     typer.echo(json.dumps({"service": service, "discarded": sorted(set(ids))}) if as_json else said)
 
@@ -167,7 +167,7 @@ def park(
     try:
         parked = run(decisions.park(PartitionId(reader, topic, partition), offset, _named(by)))
     except CannotPark as refusal:
-        _misused(str(refusal))
+        misused(str(refusal))
     key = shown_key(topic, parked.key)
     if as_json:
         typer.echo(json.dumps({"service": reader, "topic": topic, **dataclasses.asdict(parked), "key": key}))
@@ -208,38 +208,28 @@ async def _redrive(service: str, chosen: Selection, by: str, *, quiet: bool) -> 
 def _reader(topic: str, service: str) -> str:
     readers = topic_table().get(topic, {"consumers": []})["consumers"]
     if service and service not in readers:
-        _misused(f"{service} does not read {topic}" + (f"; {', '.join(readers)} do" if readers else ""))
+        misused(f"{service} does not read {topic}" + (f"; {', '.join(readers)} do" if readers else ""))
     if not readers:
-        _misused(f"nobody here reads {topic}")
+        misused(f"nobody here reads {topic}")
     if not service and len(readers) > 1:
-        _misused(f"{', '.join(readers)} read {topic}: say for which with --service")
+        misused(f"{', '.join(readers)} read {topic}: say for which with --service")
     return service or str(readers[0])
 
 
 def _letter_name(given: str) -> tuple[str, int]:
     service, _, number = given.partition("/")
     if service not in SERVICES or not number.isdecimal() or int(number) > ID_MAX:
-        _misused(f"--before {given} is no SERVICE/ID, such as ingest/120")
+        misused(f"--before {given} is no SERVICE/ID, such as ingest/120")
     return service, int(number)
 
 
 def _known(service: str) -> str:
     if service not in SERVICES:
-        _misused(f"there is no service {service}; there are {', '.join(SERVICES)}")
+        misused(f"there is no service {service}; there are {', '.join(SERVICES)}")
     return service
 
 
 def _named(by: str) -> str:
     if not by.strip():
-        _misused("--by NAME is needed: it is kept who did this")
+        misused("--by NAME is needed: it is kept who did this")
     return by.strip()
-
-
-def _missed(sentence: str) -> NoReturn:
-    typer.echo(f"loyalty: {sentence}", err=True)
-    raise typer.Exit(FOUND)
-
-
-def _misused(sentence: str) -> NoReturn:
-    typer.echo(f"loyalty: {sentence}", err=True)
-    raise typer.Exit(MISUSED)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from services.ops.importing.found import Again, Format, ImportMisused
 from services.ops.importing.outcome import Ended
 from services.ops.importing.showing import as_document, summary
 from services.ops.importing.values import Amounts
-from services.ops.session import FOUND, MISUSED
+from services.ops.session import FOUND, MISUSED, misused
 from services.runtime.settings import SettingsError
 
 INTERRUPTED = 130
@@ -93,8 +93,8 @@ def import_files(
     try:
         plan = plan_of(wish)
         to = destination(wish, url=service_url(_SERVICES[subject]), key=key, concurrency=concurrency)
-    except (ImportMisused, SettingsError) as misused:
-        _refuse(str(misused))
+    except (ImportMisused, SettingsError) as refusal:
+        misused(str(refusal))
     # The client tells every attempt; the person is told once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     ended = asyncio.run(run_import(plan, files, to, quiet=as_json))
@@ -125,8 +125,3 @@ def _exit_code(ended: Ended) -> int:
     if ended.interrupted:
         return INTERRUPTED
     return FOUND if any(each.rejected for each in ended.outcomes) else 0
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(f"loyalty: {sentence}", err=True)
-    raise typer.Exit(MISUSED)

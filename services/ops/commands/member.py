@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.ops.session import misused
 from services.runtime.settings import PORTS
 
 FINE, FOUND, MISUSED = 0, 1, 2
@@ -59,7 +60,7 @@ def show(
     """
     member = _member_id(member_id)
     if not key:
-        _misused("give an API key with --key or LOYALTY_KEY; `loyalty keys new` makes one")
+        misused("give an API key with --key or LOYALTY_KEY; `loyalty keys new` makes one")
     heard = settled(asyncio.run(ask_all(member, key)))
     if as_json:
         typer.echo(json.dumps({"member_id": member} | {name: each.as_json() for name, each in heard.items()}))
@@ -142,13 +143,7 @@ def _member_id(given: str) -> str:
     try:
         return str(UUID(given))
     except ValueError:
-        _misused(f"{given!r} is no member id; it looks like 3f6b1c1e-6a0e-4a57-9c9e-0d5a8a5b1c01")
-        raise
-
-
-def _misused(sentence: str) -> None:
-    typer.echo(f"loyalty: {sentence}", err=True)
-    raise typer.Exit(MISUSED)
+        misused(f"{given!r} is no member id; it looks like 3f6b1c1e-6a0e-4a57-9c9e-0d5a8a5b1c01")
 
 
 def _print(member: str, heard: Mapping[str, Heard]) -> None:

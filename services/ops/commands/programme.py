@@ -5,12 +5,12 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import httpx
 import typer
 
-from services.ops.session import FOUND, MISUSED
+from services.ops.session import FOUND, misused
 from services.programme.adapters.reading import read_document
 from services.programme.application import Source, check_alone
 from services.programme.domain.findings import Finding, spelled
@@ -57,7 +57,7 @@ def publish(
 ) -> None:
     """Make a file the newest version of the programme; a published version is never edited."""
     if not key:
-        _refuse(f"no API key: pass --key or set {KEY_VARIABLE}")
+        misused(f"no API key: pass --key or set {KEY_VARIABLE}")
     source = _source(file)
     answer = asyncio.run(_post(url, key, source, replaces))
     body = _body_of(answer)
@@ -75,10 +75,10 @@ def _source(file: Path) -> Source:
     try:
         # A wrong file name should not read a whole database dump into memory.
         if os.path.getsize(file) > FILE_BYTES_MAX:
-            _refuse(f"{file} is larger than {FILE_BYTES_MAX} bytes: that is no programme")
+            misused(f"{file} is larger than {FILE_BYTES_MAX} bytes: that is no programme")
         return Source(file.read_bytes(), is_json=file.suffix.lower() == ".json")
     except OSError as error:
-        _refuse(f"{file} cannot be read: {error.strerror}")
+        misused(f"{file} cannot be read: {error.strerror}")
 
 
 async def _post(url: str, key: str, source: Source, replaces: int) -> httpx.Response:
@@ -92,7 +92,7 @@ async def _post(url: str, key: str, source: Source, replaces: int) -> httpx.Resp
         async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=TIMEOUT_SECONDS) as client:
             return await client.post("/v1/programme/versions", content=source.text, params={"replaces": replaces})
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        _refuse(f"the programme service at {url} does not answer: {error}; set {URL_VARIABLE} or start `loyalty up`")
+        misused(f"the programme service at {url} does not answer: {error}; set {URL_VARIABLE} or start `loyalty up`")
 
 
 def _body_of(answer: httpx.Response) -> dict[str, Any]:
@@ -133,8 +133,3 @@ def _print_findings(file: Path, found: list[dict[str, Any]]) -> None:
 def _count(found: list[dict[str, Any]]) -> str:
     errors = sum(entry["severity"] == "error" for entry in found)
     return f"{errors} errors, {len(found) - errors} warnings"
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(f"loyalty: {sentence}", err=True)
-    raise typer.Exit(MISUSED)

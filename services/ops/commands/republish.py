@@ -1,12 +1,12 @@
 """`loyalty republish`: the stored facts of a key on their way out once more."""
 
 import json
-from typing import Annotated, NoReturn
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from services.ops.session import FOUND, MISUSED, run
+from services.ops.session import missed, misused, run
 from services.ops.topic_table import topic_table
 from services.runtime.kafka.republish import FactsOfKey, republish
 
@@ -29,8 +29,7 @@ def send_again(
     """
     rows = run(_republish(_owners(topic), topic, _spelled(topic, key)))
     if not any(rows.values()):
-        typer.echo(f"loyalty: no fact of {key} was ever written for {topic}", err=True)
-        raise typer.Exit(FOUND)
+        missed(f"no fact of {key} was ever written for {topic}")
     if as_json:
         typer.echo(json.dumps({"topic": topic, "key": key, "facts": rows}))
         return
@@ -56,9 +55,9 @@ async def _republish(owners: list[str], topic: str, key: str) -> dict[str, int]:
 def _owners(topic: str) -> list[str]:
     row = topic_table().get(topic)
     if row is None:
-        _misused(f"there is no topic {topic}; there are {', '.join(topic_table())}")
+        misused(f"there is no topic {topic}; there are {', '.join(topic_table())}")
     if "till" in row["producers"]:
-        _misused(f"{topic} is what tills say, and not kept to be sent again: the till sends it again, which is safe")
+        misused(f"{topic} is what tills say, and not kept to be sent again: the till sends it again, which is safe")
     return list(row["producers"])
 
 
@@ -69,9 +68,4 @@ def _spelled(topic: str, key: str) -> str:
     try:
         return str(UUID(key))
     except ValueError:
-        _misused(f"the keys of {topic} are ids such as 3f6b1c1e-6a0e-4a57-9c9e-0d5a8a5b1c01, and {key} is none")
-
-
-def _misused(sentence: str) -> NoReturn:
-    typer.echo(f"loyalty: {sentence}", err=True)
-    raise typer.Exit(MISUSED)
+        misused(f"the keys of {topic} are ids such as 3f6b1c1e-6a0e-4a57-9c9e-0d5a8a5b1c01, and {key} is none")

@@ -5,6 +5,7 @@ import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -68,7 +69,8 @@ class ServiceProcess:
                 break
             pause = PAUSE_SECONDS_FIRST if clock() - began > STEADY_SECONDS else pause
             self._progress.problem(self.name, f"ended with {_reason(code)}, starts again in {pause:g} s")
-            if self._last_lines and problem_in(self._last_lines[-1]) is None:
+            # An entry of the log was shown when it came, if it was worth it; what else a dying process says was not.
+            if self._last_lines and _entry(self._last_lines[-1]) is None:
                 self._progress.problem(self.name, self._last_lines[-1])
             self.restarts += 1
             if await self._stopped_within(pause):
@@ -139,15 +141,21 @@ class ServiceProcess:
 
 def problem_in(line: str) -> str | None:
     """A log line of level warning or above in short: event and fields without the routine ones."""
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(entry, dict) or entry.get("level") not in WORTH_SHOWING:
+    entry = _entry(line)
+    if entry is None or entry.get("level") not in WORTH_SHOWING:
         return None
     routine = ("event", "level", "at", "timestamp", "service", "logger", "frames")
     fields = " ".join(f"{key}={value}" for key, value in entry.items() if key not in routine)
     return f"{entry['level']}: {entry.get('event', '')} {fields}".rstrip()
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """None for what is no entry of a log."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from services.runtime.postgres.engine import create_engine
+from services.runtime.postgres.unit_of_work import Database
 from tests.support.ingest import IngestService, ingest_service
 
 
@@ -20,3 +22,11 @@ async def ingest(bare_ingest: IngestService) -> IngestService:
     """A door that knows a programme in CNY."""
     await bare_ingest.publish_programme()
     return bare_ingest
+
+
+@pytest.fixture
+async def onlooker(database_url: str) -> AsyncIterator[Database]:
+    """Sees what other sessions wait for, as the service's role may not."""
+    onlooker = Database(create_engine(database_url, role=None, schema="ingest", pool_size=1))
+    yield onlooker
+    await onlooker.dispose()

@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -12,23 +12,19 @@ from services.ingest.adapters.books import PostgresBooks
 from services.ingest.adapters.overdue import PostgresOverdue
 from services.ingest.adapters.register import PostgresRegister
 from services.ingest.adapters.returns import PostgresReturns
-from services.ingest.application.admitting import Moment, admit
 from services.ingest.application.claiming import register
 from services.ingest.application.ending import give_up, lapse
 from services.ingest.application.receipts import claim, take_hold
 from services.ingest.domain.claim import AlreadyClaimed, Lapsed
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
-from tests.support.coming_back import Back, returned
-from tests.support.sales import CARDS, OWNERS, Registered, Send, event_id, reopen, submission
+from tests.support.coming_back import Back
+from tests.support.meetings import END, NOW, Work, one_behind_the_other, purchases, sends
+from tests.support.sales import CARDS, OWNERS, Registered, Send, event_id, reopen
 
-NOW = datetime(2026, 3, 12, tzinfo=UTC)
-END = NOW + timedelta(days=30)
 JUST_BEFORE = END - timedelta(microseconds=1)
 LI, WANG = OWNERS[CARDS[0]], OWNERS[CARDS[2]]
 ANONYMOUS, WITH_CARD = Send(0, 0, None), Send(0, 0, CARDS[0])
-
-Work = Callable[[UnitOfWork], Awaitable[object]]
 
 
 @pytest.fixture
@@ -38,22 +34,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.run(registers(WANG, CARDS[2]))
     yield database
     await database.dispose()
-
-
-@pytest.fixture
-async def onlooker(database_url: str) -> AsyncIterator[Database]:
-    """Sees what other sessions wait for, as the service's role may not."""
-    onlooker = Database(create_engine(database_url, role=None, schema="ingest", pool_size=1))
-    yield onlooker
-    await onlooker.dispose()
-
-
-def sends(*batch: Send | Back) -> Work:
-    async def work(uow: UnitOfWork) -> None:
-        sent = [submission(each) if isinstance(each, Send) else returned(each) for each in batch]
-        await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), sent, Moment(NOW, END))
-
-    return work
 
 
 def registers(member: object, *cards: bytes, version: int = 1) -> Work:
@@ -82,35 +62,10 @@ async def gives_up(uow: UnitOfWork) -> int:
     return await give_up(PostgresBooks(uow), PostgresOverdue(uow, reopen), END)
 
 
-async def purchases(database: Database) -> Sequence[tuple[object, object]]:
-    """In the order in which they leave."""
-    async with database.read() as connection:
-        sql = "SELECT ref::uuid AS event_id, key::uuid AS member_id FROM outbox WHERE topic = 'purchases' ORDER BY id"
-        return [(row.event_id, row.member_id) for row in await connection.execute(text(sql))]
-
-
 async def fate(database: Database, number: int = 0) -> object:
     async with database.read() as connection:
         sql = text("SELECT fate FROM checkout WHERE event_id = :event_id")
         return await connection.scalar(sql, {"event_id": event_id(number)})
-
-
-async def somebody_waits(onlooker: Database) -> bool:
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    async with onlooker.read() as connection:
-        return bool(await connection.scalar(text(sql)))
-
-
-async def one_behind_the_other(database: Database, onlooker: Database, first: Work, second: Work) -> object:
-    """What the second came to, which began while the first was not yet committed, and had to wait for it."""
-    async with database.begin() as uow:
-        await first(uow)
-        meanwhile = asyncio.create_task(database.run(second))
-        async with asyncio.timeout(10):
-            while not await somebody_waits(onlooker):
-                await asyncio.sleep(0.01)
-    (answer,) = await asyncio.gather(meanwhile, return_exceptions=True)
-    return answer
 
 
 @pytest.mark.parametrize(

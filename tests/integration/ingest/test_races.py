@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
@@ -11,13 +10,12 @@ from sqlalchemy import text
 from services.ingest.adapters.books import PostgresBooks
 from services.ingest.adapters.register import PostgresRegister
 from services.ingest.adapters.returns import PostgresReturns
-from services.ingest.application.admitting import Moment, admit
 from services.ingest.application.claiming import register, rematch
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
-from tests.support.sales import CARDS, OWNERS, Registered, Send, event_id, expected_purchases, reopen, submission
+from tests.support.meetings import NOW, Work, one_behind_the_other, purchases, sends
+from tests.support.sales import CARDS, OWNERS, Registered, Send, event_id, expected_purchases, reopen
 
-NOW = datetime(2026, 3, 12, tzinfo=UTC)
 LI = OWNERS[CARDS[0]]
 
 
@@ -28,41 +26,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.dispose()
 
 
-def sends(*batch: Send) -> Callable[[UnitOfWork], Awaitable[object]]:
-    async def work(uow: UnitOfWork) -> None:
-        await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), [submission(send) for send in batch], Moment(NOW))
-
-    return work
-
-
-def registers(*members: Registered) -> Callable[[UnitOfWork], Awaitable[object]]:
+def registers(*members: Registered) -> Work:
     async def work(uow: UnitOfWork) -> None:
         states = [member.state() for member in members]
         await register(PostgresBooks(uow), PostgresRegister(uow, reopen), PostgresReturns(uow, reopen), states, NOW)
 
     return work
-
-
-async def purchases(database: Database) -> Sequence[tuple[object, object]]:
-    async with database.read() as connection:
-        rows = await connection.execute(text("SELECT event_id, member_id FROM purchase ORDER BY event_id"))
-        return [(row.event_id, row.member_id) for row in rows]
-
-
-@pytest.fixture
-async def onlooker(database_url: str) -> AsyncIterator[Database]:
-    """Sees what other sessions wait for, as the service's role may not."""
-    onlooker = Database(create_engine(database_url, role=None, schema="ingest", pool_size=1))
-    yield onlooker
-    await onlooker.dispose()
-
-
-async def somebody_waits(onlooker: Database) -> bool:
-    async with onlooker.read() as connection:
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        return bool(await connection.scalar(text(waiting)))
 
 
 SALE = Send(0, 0, CARDS[0])
@@ -80,16 +49,10 @@ REGISTRATION = Registered(LI, 1, frozenset([CARDS[0]]))
 async def test_who_comes_second_waits_and_sees_the_first(
     database: Database,
     onlooker: Database,
-    first: Callable[[UnitOfWork], Awaitable[object]],
-    second: Callable[[UnitOfWork], Awaitable[object]],
+    first: Work,
+    second: Work,
 ) -> None:
-    async with database.begin() as uow:
-        await first(uow)
-        meanwhile = asyncio.create_task(database.run(second))
-        async with asyncio.timeout(10):
-            while not await somebody_waits(onlooker):
-                await asyncio.sleep(0.01)
-    await meanwhile
+    assert not isinstance(await one_behind_the_other(database, onlooker, first, second), Exception)
     # Where only sales met, their registration is still to come.
     await database.run(registers(REGISTRATION))
     assert await purchases(database) == [(event_id(0), LI)]

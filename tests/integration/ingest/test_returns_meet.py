@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -19,15 +19,12 @@ from services.ingest.domain.identity import EventId
 from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 from tests.support.coming_back import Back, returned
+from tests.support.meetings import END, NOW, Work, one_behind_the_other, purchases, sends
 from tests.support.sales import CARDS, OWNERS, Registered, Send, event_id, reopen, submission
 
-NOW = datetime(2026, 3, 12, tzinfo=UTC)
-END = NOW + timedelta(days=30)
 LI, WANG = OWNERS[CARDS[0]], OWNERS[CARDS[2]]
 SALE, RETURN, VOID = Send(0, 0, CARDS[0]), Back(0, 0), Back(0, 0, is_void=True)
 REGISTRATION = Registered(LI, 1, frozenset([CARDS[0]]))
-
-Work = Callable[[UnitOfWork], Awaitable[object]]
 
 
 @pytest.fixture
@@ -35,22 +32,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = Database(create_engine(database_url, role="loyalty_ingest", schema="ingest"))
     yield database
     await database.dispose()
-
-
-@pytest.fixture
-async def onlooker(database_url: str) -> AsyncIterator[Database]:
-    """Sees what other sessions wait for, as the service's role may not."""
-    onlooker = Database(create_engine(database_url, role=None, schema="ingest", pool_size=1))
-    yield onlooker
-    await onlooker.dispose()
-
-
-def sends(*batch: Send | Back) -> Work:
-    async def work(uow: UnitOfWork) -> None:
-        sent = [submission(each) if isinstance(each, Send) else returned(each) for each in batch]
-        await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), sent, Moment(NOW, END))
-
-    return work
 
 
 def registers(*members: Registered) -> Work:
@@ -66,19 +47,6 @@ async def rematched(database: Database) -> int:
     async with database.begin() as uow:
         tables = PostgresBooks(uow), PostgresRegister(uow, reopen), PostgresReturns(uow, reopen)
         return await rematch(*tables, NOW)
-
-
-async def purchases(database: Database) -> Sequence[tuple[object, object]]:
-    """In the order in which they leave."""
-    async with database.read() as connection:
-        sql = "SELECT ref::uuid AS event_id, key::uuid AS member_id FROM outbox WHERE topic = 'purchases' ORDER BY id"
-        return [(row.event_id, row.member_id) for row in await connection.execute(text(sql))]
-
-
-async def somebody_waits(onlooker: Database) -> bool:
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    async with onlooker.read() as connection:
-        return bool(await connection.scalar(text(sql)))
 
 
 IN_ORDER = [(event_id(0), LI), (RETURN.event_id, LI)]
@@ -128,13 +96,7 @@ async def test_who_comes_second_waits_and_sees_the_first(
     database: Database, onlooker: Database, first: Work, second: Work
 ) -> None:
     await database.run(registers(REGISTRATION))
-    async with database.begin() as uow:
-        await first(uow)
-        meanwhile = asyncio.create_task(database.run(second))
-        async with asyncio.timeout(10):
-            while not await somebody_waits(onlooker):
-                await asyncio.sleep(0.01)
-    await meanwhile
+    assert not isinstance(await one_behind_the_other(database, onlooker, first, second), Exception)
     assert await purchases(database) == IN_ORDER
     assert await rematched(database) == 0
 

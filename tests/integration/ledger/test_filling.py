@@ -13,6 +13,7 @@ from schemas.purchases import PurchaseLine
 from services.ledger.application.replay import StreamError
 from services.runtime.errors import HaltError, NotReady
 from services.runtime.ports import Message
+from services.runtime.process.definition import system_clock
 from tests.support.ledger import WEDNESDAY, LedgerService, id_of, local, new_member, purchase, review, tier_change
 from tests.support.points_streams import member
 from tests.support.rebuilding import Rebuilder
@@ -134,6 +135,16 @@ async def test_a_blocked_member_cannot_spend_before_the_members_are_read_again(
     await rebuilder.lose_everything()
     await rebuilder.fill()
     assert (await Till(rebuilder.ledger).refused(SPENDER, points(10)))["code"] == "member_not_active"
+
+
+async def test_purchases_need_not_wait_for_the_programme_once_the_books_are_open(
+    lived: dict[str, Any], rebuilder: Rebuilder
+) -> None:
+    before = system_clock()
+    await rebuilder.lose_everything()
+    await rebuilder.fill()
+    async with rebuilder.ledger.running.owner.read() as connection:
+        assert await connection.scalar(text("SELECT confirmed_at FROM document_confirmation")) >= before
 
 
 async def test_nobody_writes_the_books_before_they_are_whole(lived: dict[str, Any], rebuilder: Rebuilder) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from services.ledger.domain.evidence import ReturnedLine
 from services.ledger.domain.facts import Line
 from services.ledger.domain.ids import EventId
-from tests.property.ledger.test_returns import baskets, parts, what_is_left
+from tests.property.ledger.test_returns import assert_voided_returns_leave_no_trace, baskets, parts, what_is_left
 from tests.unit.ledger.builders import line, local
 from tests.unit.ledger.customers import Customer, paid, spend
 from tests.unit.ledger.paying import given_back, rules
@@ -59,14 +59,4 @@ def test_returns_and_their_voids_leave_the_points_where_the_returns_that_stand_l
     customer, plain = with_two_lots(), with_two_lots()
     sale, _ = sell(customer, sold, spent, share)
     sell(plain, sold, spent, share)
-    returns = [lines for lines in data.draw(parts(sold)) if lines]
-    facts = [customer.returns(sale, *lines) for lines in returns]
-
-    for fact in facts[:voided]:
-        customer.voids(fact.cause.event_id)
-    for lines in returns[voided:]:
-        plain.returns(sale, *lines)
-
-    assert customer.balance() == plain.balance()
-    assert customer.state.lots == plain.state.lots
-    assert customer.books_are_in_order()
+    assert_voided_returns_leave_no_trace(customer, plain, sale, data.draw(parts(sold)), voided)
