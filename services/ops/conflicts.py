@@ -171,7 +171,12 @@ _LIST = text("""
     SELECT listed.event_id, source, since, reasons, conflicts, undecided
     FROM listed JOIN checkout USING (event_id)
     WHERE CAST(:before AS uuid) IS NULL
-        OR (since, event_id) < (SELECT since, event_id FROM listed WHERE event_id = CAST(:before AS uuid))
+        -- One that was decided since an earlier page is listed no more; its place still is.
+        OR (since, event_id) < (
+            SELECT coalesce((SELECT since FROM listed WHERE event_id = CAST(:before AS uuid)), max(recorded_at)),
+                CAST(:before AS uuid)
+            FROM conflict WHERE event_id = CAST(:before AS uuid)
+        )
     ORDER BY since DESC, event_id DESC LIMIT :limit
 """)
 _FIRST = text(f"SELECT {COLUMNS} FROM checkout WHERE event_id = :event_id AND fate IS NOT NULL")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from schemas.purchases import GIFT_ACTIVITY, GIFT_SOURCE
 
@@ -75,7 +76,7 @@ def _fact(entry: Json, *, later: bool = False) -> Iterator[str]:
         yield f"    {_activity(fact)}"
     if "order" in fact:
         bought = fact["reward"] or fact["as_money"] or "what the till knows"
-        yield f"    for {bought}, order {fact['order'] or 'not named'}"
+        yield f"    for {bought}, order {escape(fact['order'] or 'not named')}"
     for award in fact.get("awards", ()):
         yield from _award(award)
     yield from _moves(fact["moves"])
@@ -85,7 +86,7 @@ def _activity(fact: Json) -> str:
     if (fact["source"], fact["activity"]) == (GIFT_SOURCE, GIFT_ACTIVITY):
         campaign, _, occurrence = fact["reference"].partition("/")
         return f"a gift of the campaign [bold]{campaign}[/] for {occurrence}"
-    return f"{fact['activity']} of {fact['source']}, reference {fact['reference']}"
+    return f"{fact['activity']} of {fact['source']}, reference {escape(fact['reference'])}"
 
 
 def _award(award: Json) -> Iterator[str]:

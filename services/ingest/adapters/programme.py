@@ -52,8 +52,8 @@ class Programme:
 
 
 _AMOUNT = re.compile(r"(\d+)([A-Z])")
-# A hundred years are for ever, and no date that a computer can tell is far beyond them.
-_MONTHS_MAX, _REST_MAX = 1_200, timedelta(days=36_525)
+# A hundred years in all are for ever, and the contracts know no date that is far beyond them.
+_MONTHS_MAX, _MONTH_SECONDS = 1_200, 36_525 * 86_400 // 1_200
 _CLOCK = {"H": 3_600, "M": 60, "S": 1}
 
 
@@ -61,11 +61,10 @@ def window_of(duration: str) -> ClaimWindow:
     """Of an ISO 8601 duration that the contract has let through."""
     date, _, clock = duration.partition("T")
     amounts = {unit: int(amount) for amount, unit in _AMOUNT.findall(date)}
-    months = amounts.get("Y", 0) * 12 + amounts.get("M", 0)
+    months = min(amounts.get("Y", 0) * 12 + amounts.get("M", 0), _MONTHS_MAX)
     seconds = (amounts.get("W", 0) * 7 + amounts.get("D", 0)) * 86_400
     seconds += sum(int(amount) * _CLOCK[unit] for amount, unit in _AMOUNT.findall(clock))
-    limit = int(_REST_MAX.total_seconds())
-    return ClaimWindow(min(months, _MONTHS_MAX), timedelta(seconds=min(seconds, limit)))
+    return ClaimWindow(months, timedelta(seconds=min(seconds, (_MONTHS_MAX - months) * _MONTH_SECONDS)))
 
 
 class RememberedProgramme:

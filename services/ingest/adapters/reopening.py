@@ -50,7 +50,7 @@ class Reopener:
         return to_json(value | {"conflict": {name: each for name, each in decision.items() if each is not None}})
 
     def opened(self, event_id: EventId, sealed: bytes) -> Checkout:
-        return Checkout.model_validate_json(self.seal.open(sealed, seal_context(event_id)))
+        return Checkout.taken_in(self.seal.open(sealed, seal_context(event_id)))
 
     def _submission(self, checkout: Checkout, identity: bytes | None, event_id: EventId) -> Submission:
         return submission_of(checkout, identity, self.seal, self.declared, event_id=event_id)

@@ -25,10 +25,23 @@ def by_fate(gains: Iterable[tuple[str, int]], now: datetime) -> tuple[Mapping[st
 
 
 def restored(
-    shares: Iterable[Share], rules: Rules | None, now: datetime
-) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """The same of what a redemption gives back: into its lots, which may be past, or for as long as the rules say."""
-    return by_fate([(rules.lot_restored_to(lot, now) if rules else lot, points) for _, lot, points in shares], now)
+    state: AccountState, shares: Iterable[Share], rules: Rules | None, now: datetime
+) -> tuple[tuple[Move, ...], Mapping[str, int]]:
+    """The moves of what a redemption gives back, into its lots or for as long as the rules say, and what expires.
+
+    What the member came to owe by it repays that, also where its lot is past: it was never there to expire.
+    """
+    repaid: dict[str, int] = {}
+    forgiven: list[Move] = []
+    gains: list[tuple[str, int]] = []
+    for unit, lot, points, is_owed in shares:
+        owed = min(points, state.debt(unit) - repaid.get(unit, 0)) if is_owed else 0
+        if owed:
+            repaid[unit] = repaid.get(unit, 0) + owed
+            forgiven.append(Move(unit, lot, Bucket.SPENT, Bucket.DEBT, owed))
+        gains.append((rules.lot_restored_to(lot, now) if rules else lot, points - owed))
+    given, past = by_fate(gains, now)
+    return (*forgiven, *credit(state, given, past, now, source=Bucket.SPENT, repaid=repaid)), past
 
 
 def credit(

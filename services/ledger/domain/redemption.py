@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import assert_never
 
 from services.ledger.domain.commands import AsMoney, CancelRedemption, ForPoints, ForReward, RedeemPoints, Wish
-from services.ledger.domain.crediting import credit, expired_on_arrival, restored
+from services.ledger.domain.crediting import expired_on_arrival, restored
 from services.ledger.domain.evolve import fold
 from services.ledger.domain.facts import Allotment, Cause, Fact, PointsRedeemed, RedemptionCancelled
 from services.ledger.domain.instants import in_utc
@@ -82,10 +82,11 @@ def cancel_redemption(state: AccountState, command: CancelRedemption, versions: 
     now = now_of(state, command.clock)
     dragged = due_facts(state, now, decision=command.event_id)
     cause = Cause(command.event_id, 0, in_utc(command.occurred_at), now, None)
-    given, past = restored(redemption.spent, rules_in_force(versions, cause.occurred_at), now)
+    rules = rules_in_force(versions, cause.occurred_at)
+    moves, past = restored(fold(state, dragged), redemption.spent, rules, now)
     cancelled = RedemptionCancelled(
         cause=cause,
-        moves=credit(fold(state, dragged), given, past, now, source=Bucket.SPENT),
+        moves=moves,
         redemption_id=command.redemption_id,
         given_back=tuple(sorted(sums_by_unit(redemption.spent).items())),
         limited=limited_reward(fact),

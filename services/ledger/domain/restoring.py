@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from services.ledger.domain.clawback import take_to
-from services.ledger.domain.crediting import credit, expired_on_arrival, restored
+from services.ledger.domain.crediting import expired_on_arrival, restored
 from services.ledger.domain.earning import POINTS_TENDER
 from services.ledger.domain.evidence import Waived
 from services.ledger.domain.evolve import fold
@@ -58,8 +58,7 @@ def give_back(state: AccountState, changing: Changing, rules: Rules | None) -> l
         shares = [share for unit, points in owed for share in take_last([*redemption.spent], unit, points)]
         if shares:
             cause = changing.cause._replace(part=changing.first_part + len(facts))
-            given, past = restored(shares, rules, now)
-            moves = credit(state, given, past, now, source=Bucket.SPENT)
+            moves, past = restored(state, shares, rules, now)
             redemption_id, sums = redemption.fact.redemption_id, tuple(sorted(sums_by_unit(shares).items()))
             fact = PointsRestored(cause, moves, redemption_id, changing.sale.event_id, sums)
             these: list[Fact] = [fact, *expired_on_arrival(cause, past, cause.part + 1)]
@@ -78,7 +77,7 @@ def spend_again(state: AccountState, changing: Changing, rules: Rules | None, vo
         took: list[Move] = []
         waived: list[Waived] = []
         for unit, points in _owed(redemption, changing):
-            own = _by_lot(take_last([*redemption.restored], unit, -points))
+            own = _by_lot(take_last([*redemption.restored], unit, min(-points, _not_waived(redemption, unit))))
             moves, missing = take_to(Bucket.SPENT, state, (*changing.known, *facts), unit, own, _policy(rules, unit))
             took += moves
             waived += missing
@@ -115,6 +114,10 @@ def _owed(redemption: Redemption, changing: Changing) -> list[tuple[str, int]]:
     has = sums_by_unit(redemption.restored)
     spent = redemption.fact.spent
     return [(unit, points * back.numerator // back.denominator - has.get(unit, 0)) for unit, points in spent]
+
+
+def _not_waived(redemption: Redemption, unit: str) -> int:
+    return sums_by_unit(redemption.restored).get(unit, 0) - redemption.waived.get(unit, 0)
 
 
 def _part_back(redemption: PointsRedeemed, changing: Changing) -> Fraction:

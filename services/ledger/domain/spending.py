@@ -17,23 +17,26 @@ from services.ledger.domain.moves import Bucket, Move
 
 
 class Share(NamedTuple):
-    """Points of a lot that a redemption spent or gave back."""
+    """Points of a lot that a redemption spent or gave back; `is_owed`: spent again when the member had them no more."""
 
     unit: str
     lot: str
     points: int
+    is_owed: bool = False
 
 
 @dataclass(slots=True)
 class Redemption:
     """A redemption as its facts have left it; in both lists what came last stands at the end, and goes first.
 
-    `spent` is what it can still give back. `restored` is what returns gave back and the void of one may spend again.
+    `spent` is what it can still give back. `restored` is what returns gave back and the void of one may spend again;
+    what of it voids have waived, by unit, is the member's for good.
     """
 
     fact: PointsRedeemed
     spent: list[Share] = field(default_factory=list)
     restored: list[Share] = field(default_factory=list)
+    waived: dict[str, int] = field(default_factory=dict)
     is_cancelled: bool = False
 
 
@@ -113,7 +116,11 @@ def sums_by_unit(moves: Iterable[Move | Share]) -> dict[str, int]:
 
 
 def _apply(redemption: Redemption, fact: SpendingFact) -> None:
-    spent = [Share(move.unit, move.lot, move.points) for move in fact.moves if move.target is Bucket.SPENT]
+    spent = [
+        Share(move.unit, move.lot, move.points, move.source is Bucket.DEBT)
+        for move in fact.moves
+        if move.target is Bucket.SPENT
+    ]
     back = [Share(move.unit, move.lot, move.points) for move in fact.moves if move.source is Bucket.SPENT]
     redemption.spent += spent
     for share in back:
@@ -126,3 +133,5 @@ def _apply(redemption: Redemption, fact: SpendingFact) -> None:
         case PointsSpentAgain():
             for share in spent:
                 take_last(redemption.restored, share.unit, share.points)
+            for each in fact.waived:
+                redemption.waived[each.unit] = redemption.waived.get(each.unit, 0) + each.points

@@ -91,8 +91,8 @@ def import_files(
         again=again,
     )
     try:
-        plan = plan_of(wish)
         to = destination(wish, url=service_url(_SERVICES[subject]), key=key, concurrency=concurrency)
+        plan = plan_of(wish, to.name)
     except (ImportMisused, SettingsError) as refusal:
         misused(str(refusal))
     # The client tells every attempt; the person is told once.

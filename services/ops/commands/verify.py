@@ -46,8 +46,7 @@ def verify(
     repaired = run(repair_ledger(quiet=as_json)) if repair else Repair()
     verdict = run(verify_ledger(quiet=as_json))
     if as_json:
-        told = {"repaired": list(map(dataclasses.asdict, repaired.mended))} if repair else {}
-        typer.echo(json.dumps(as_document(verdict) | told))
+        typer.echo(json.dumps(as_document(verdict) | (_as_told(repaired) if repair else {})))
     else:
         for each in repaired.mended:
             console.print(f"repaired {each.what}: {each.was}", soft_wrap=True, highlight=False)
@@ -92,6 +91,13 @@ def as_document(verdict: Verdict) -> dict[str, object]:
         "outbox": verdict.outbox,
         "units": {unit: balance._asdict() for unit, balance in verdict.totals().items()},
         "offence": verdict.offence and dataclasses.asdict(verdict.offence),
+    }
+
+
+def _as_told(repaired: Repair) -> dict[str, object]:
+    return {
+        "repaired": [dataclasses.asdict(each) for each in repaired.mended],
+        "not_repaired": [dataclasses.asdict(each) for each in repaired.beyond],
     }
 
 

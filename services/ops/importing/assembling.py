@@ -44,6 +44,9 @@ class _Document:
         *parents, leaf = column.path
         for parent in parents:
             into = into.setdefault(parent, {})
+            # A whole that was unfit stays as it was written: its parts have no place in it.
+            if not isinstance(into, dict):
+                return
         # The parts of a birthday come from several columns.
         into[leaf] = into[leaf] | value if isinstance(into.get(leaf), dict) and isinstance(value, dict) else value
 
@@ -79,6 +82,10 @@ def _checkouts(rows: Rows, spelling: Spelling) -> Iterator[Found]:
             yield _broken(row)
         elif row.fault is not None:
             broken.append(row)
+            # So many are none of its rows; a file of nothing else is not held until its end.
+            if len(broken) == ROWS_MAX:
+                yield from _closed(group, broken, spelling, earlier)
+                group, broken = None, []
         elif group is not None and _name(row) == _name(group.rows[0]):
             group.between += broken
             group.add(row)

@@ -35,13 +35,17 @@ class Bookmark(BaseModel):
 
 
 class Bookmarks:
-    """One JSON file per subject and imported file, named by a digest of both."""
+    """One JSON file per imported file, subject and destination, named by a digest of the three.
 
-    def __init__(self, directory: Path) -> None:
+    `to` names the deployment: what the one has is not in another.
+    """
+
+    def __init__(self, directory: Path, to: str) -> None:
         self._directory = directory
+        self._to = to
 
     def path(self, subject: Subject, file: Path) -> Path:
-        name = hashlib.sha256(f"{subject}\n{file.resolve()}".encode()).hexdigest()[:16]
+        name = hashlib.sha256(f"{subject}\n{file.resolve()}\n{self._to}".encode()).hexdigest()[:16]
         return self._directory / f"{name}.json"
 
     def rejects_path(self, subject: Subject, file: Path) -> Path:

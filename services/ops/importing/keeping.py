@@ -73,11 +73,10 @@ class Keeping:
         path = plan.rejects or plan.bookmarks.rejects_path(plan.subject, file)
         rejects = Rejects(path)
         if self._bookmark is not None:
-            own = plan.rejects is None
-            if self._bookmark.rejects == str(path) and self._bookmark.place != BEGINNING:
-                rejects.cut(self._bookmark.rejects_bytes)
-            elif own:
-                rejects.cut(0)
+            # To a file that was named others may have added behind this one: nothing is taken out of it.
+            if plan.rejects is None:
+                goes_on = self._bookmark.rejects == str(path) and self._bookmark.place != BEGINNING
+                rejects.cut(self._bookmark.rejects_bytes if goes_on else 0)
             self._bookmark = self._bookmark.model_copy(update={"rejects": str(path)})
         return rejects
 

@@ -73,7 +73,7 @@ class ParquetSource:
             for batch in self._file.iter_batches(ROWS_AT_ONCE, row_groups=[group]):
                 columns = [_to_microseconds(column).to_pylist() for column in batch.columns]
                 yield from zip(*columns, strict=True)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OverflowError) as error:
             raise ImportMisused(f"row group {group} of the Parquet file cannot be read: {error}") from None
 
 
@@ -90,7 +90,8 @@ class _Nested:
         return {name: self._value(f"/{name}", name, each) for name, each in row.items() if each is not None}
 
     def _value(self, at: str, name: str, value: Any) -> Any:
-        if isinstance(value, list) and name in MAPS:
+        # Arrow gives the pairs of a map as tuples; a list of structs is none.
+        if isinstance(value, list) and name in MAPS and all(isinstance(pair, tuple) for pair in value):
             value = dict(value)
         if isinstance(value, dict):
             given = ((key, each) for key, each in value.items() if each is not None)

@@ -51,14 +51,15 @@ class Wish:
 
 @dataclass(frozen=True)
 class Destination(Generic[P]):
-    """`remedy` is what to do where it does not answer."""
+    """`name` tells it from every other deployment; `remedy` is what to do where it does not answer."""
 
     target: Target[P]
+    name: str
     remedy: str
 
 
-def plan_of(wish: Wish) -> Plan:
-    """Raises ImportMisused."""
+def plan_of(wish: Wish, to: str) -> Plan:
+    """Raises ImportMisused; `to` is the destination's name."""
     names = [file.resolve() for file in wish.files if file != STANDARD_INPUT]
     if len(set(names)) < len(names) or list(wish.files).count(STANDARD_INPUT) > 1:
         raise ImportMisused("a file is named twice")
@@ -80,20 +81,22 @@ def plan_of(wish: Wish) -> Plan:
     )
     for file in wish.files:
         reading.format_of(file)
-    return Plan(reading, Bookmarks(DIRECTORY), wish.rejects, wish.dry_run, wish.again)
+    return Plan(reading, Bookmarks(DIRECTORY, to), wish.rejects, wish.dry_run, wish.again)
 
 
 def destination(wish: Wish, *, url: str, key: str, concurrency: int) -> Destination[Any]:
     """Raises ImportMisused where a key is needed and missing."""
     if wish.subject == "checkouts":
         ingest = IngestSettings.load("ingest")
-        topic = CheckoutTopic(ingest.kafka_settings(), phone_region=ingest.phone_region, clock=system_clock)
-        return Destination(topic, f"start `loyalty up` here, or set LOYALTY_KAFKA (now {ingest.kafka})")
+        kafka = ingest.kafka_settings()
+        topic = CheckoutTopic(kafka, phone_region=ingest.phone_region, clock=system_clock)
+        name = f"{kafka.bootstrap} {kafka.prefix}"
+        return Destination(topic, name, f"start `loyalty up` here, or set LOYALTY_KAFKA (now {ingest.kafka})")
     if not key and not wish.dry_run:
         raise ImportMisused("give an API key with --key or LOYALTY_KEY; `loyalty keys new` makes one")
     client = ServiceClient(url, key, concurrency=concurrency)
     remedy = "start `loyalty up` here, or set LOYALTY_MEMBERS_URL or LOYALTY_INGEST_URL"
-    return Destination(Registrations(client, key=key) if wish.subject == "members" else Activities(client), remedy)
+    return Destination(Registrations(client, key=key) if wish.subject == "members" else Activities(client), url, remedy)
 
 
 async def run_import(plan: Plan, files: Sequence[Path], to: Destination[P], *, quiet: bool) -> Ended:

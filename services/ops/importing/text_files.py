@@ -106,9 +106,12 @@ class CsvSource(TextSource):
                 detail = f"not {self._encoding}: pass --encoding, for example gb18030"
                 yield _broken(row, lines, decoded, "wrong_encoding", detail)
             else:
+                # Spreadsheets write the rows below the last one as delimiters alone.
+                if not any(map(str.strip, cells)):
+                    continue
                 if len(cells) == len(self._header):
                     yield TableRow(row, lines.place, self.layout.cells(cells))
-                elif any(cells):
+                else:
                     detail = f"{len(cells)} cells under a header of {len(self._header)}"
                     yield _broken(row, lines, decoded, "cells_mismatch", detail)
 

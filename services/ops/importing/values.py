@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Literal
@@ -25,6 +25,7 @@ DECIMALS: Mapping[str, int] = MappingProxyType(
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
+_EXCHANGED = str.maketrans(".,", ",.")
 _SHORTENED = re.compile(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,}")
 _BIRTHDAY = re.compile(r"(?:([0-9]{4})-|-{0,2})([0-9]{2})-([0-9]{2})")
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "y", "是"}), frozenset({"false", "0", "no", "n", "否"})
@@ -77,6 +78,9 @@ class Spelling:
             raise UnfitValue("offset_missing", "write the offset (+08:00), or pass --time-zone Asia/Shanghai")
         # Of an hour that comes twice the first is meant: a sale must not be lost for it.
         local = moment.replace(tzinfo=self.zone)
+        # Exports write the ends of the calendar where there is no time; there nothing can be converted.
+        if moment.year in (MINYEAR, MAXYEAR):
+            return local.isoformat()
         if local.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) != moment:
             raise UnfitValue("no_such_time", "clocks were put forward past this time: it never was in --time-zone")
         return local.isoformat()
@@ -88,9 +92,12 @@ class Spelling:
             return Decimal(cell)
         if not isinstance(cell, str):
             raise UnfitValue("inexact_amount", "a binary fraction is not exact: write decimals, or minor units")
-        plain = cell.replace(",", ".") if self.amounts == "decimal-comma" else cell
+        # With a comma for decimals a point stands for thousands: the two are exchanged, so that 1.450 is refused.
+        plain = cell.translate(_EXCHANGED) if self.amounts == "decimal-comma" else cell
         if not _DECIMAL.fullmatch(plain):
-            raise UnfitValue("not_an_amount", "an amount is written 1450.50, without signs for thousands or currency")
+            written = "1450,50" if self.amounts == "decimal-comma" else "1450.50"
+            detail = f"an amount is written {written}, without signs for thousands or currency"
+            raise UnfitValue("not_an_amount", detail)
         return Decimal(plain)
 
 

@@ -72,6 +72,21 @@ async def test_conflicts_are_listed_and_laid_side_by_side_without_naming_anybody
     assert event_id in (await operator.loyalty("conflicts", "ls")).out
 
 
+async def test_a_page_of_open_conflicts_goes_on_behind_one_that_was_decided_meanwhile(
+    ingest: IngestService, operator: Operator
+) -> None:
+    await ingest.known(CARD)
+    older = await in_conflict(ingest, SECOND)
+    newer = await ingest.send(sale(sequence=7))
+    await ingest.send(SECOND | {"sequence": 7})
+    await ingest.becomes(newer, conflicts=1)
+    (listed,) = await operator.document("conflicts", "ls", "--limit", "1")
+    assert listed["event_id"] == newer
+    await operator.document("conflicts", "decide", newer, "--keep-first", *WORDS)
+    (behind,) = await operator.document("conflicts", "ls", "--limit", "1", "--before", newer)
+    assert behind["event_id"] == older
+
+
 async def test_the_first_is_kept_and_the_decision_is_published_and_shown(
     ingest: IngestService, operator: Operator
 ) -> None:

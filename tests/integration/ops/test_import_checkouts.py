@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.ingest.adapters.publication import checkout_message
 from services.ops.importing.checkout_topic import CheckoutTopic
 from services.runtime.kafka.reader import read_topic
 from services.runtime.kafka.settings import KafkaSettings
+from services.runtime.kafka.topics import apply_topics
 from services.runtime.ports import Record
 from tests.support.checkouts import FULL_SALE, SALE, body, submission
 from tests.support.import_command import ImportCommand
@@ -107,6 +109,18 @@ async def test_a_file_that_was_changed_is_not_gone_on_with(loyalty_import: Impor
     assert (changed.code, "was changed since 1 records" in changed.words) == (2, True)
     anew = await loyalty_import("checkouts", file.name, "--restart")
     assert (anew.code, anew.counts) == (0, {"published": 2})
+
+
+async def test_what_one_deployment_has_taken_in_is_not_in_another(
+    loyalty_import: ImportCommand, topics: KafkaSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "sales.ndjson").write_bytes(body(SALE) + b"\n")
+    other = replace(topics, prefix=f"{topics.prefix}other.")
+    await apply_topics(other, partitions=1)
+    elsewhere = ImportCommand(tmp_path, {**loyalty_import.environment, "LOYALTY_TOPIC_PREFIX": other.prefix})
+    for command in (loyalty_import, elsewhere):
+        assert (await command("checkouts", "sales.ndjson")).summary["records_now"] == 1
+    assert [len(await published(each)) for each in (topics, other)] == [1, 1]
 
 
 async def test_a_pipe_that_has_more_to_come_can_be_interrupted_and_what_came_is_in(

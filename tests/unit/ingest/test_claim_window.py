@@ -2,7 +2,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import TypeAdapter
 
+from schemas.base import Instant
 from services.ingest.adapters.programme import window_of
 from services.ingest.domain.programme import ClaimWindow, ProgrammeVersion, waits_until
 
@@ -37,7 +39,9 @@ def test_a_claim_window_ends(window: str, recorded_at: datetime, end: datetime) 
 
 @pytest.mark.parametrize("window", ["P99999999999999999999Y", "P99999999999999999999D", "P999999999999MT9999999999H"])
 def test_a_window_beyond_all_calendars_is_very_long(window: str) -> None:
-    assert window_of(window).end(START, UTC) >= START + timedelta(days=36_500)
+    end = window_of(window).end(START, UTC)
+    assert end >= START + timedelta(days=36_500)
+    assert TypeAdapter(Instant).validate_python(end) == end, "answers and outcomes can tell it"
 
 
 def version(number: int, starts_at: datetime, days: int) -> ProgrammeVersion:

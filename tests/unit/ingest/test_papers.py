@@ -10,7 +10,7 @@ from services.ingest.application.ports import Entry, Told
 from services.ingest.domain.admission import ClaimedBy, Fate, Reason, Standing
 from services.ingest.domain.identity import MemberId
 from services.runtime.seal import Seal
-from tests.support.checkouts import FULL_SALE, NOW, RETURN, SEAL_KEY, VOID, reopener, submission
+from tests.support.checkouts import FULL_SALE, NOW, RETURN, SEAL_KEY, VOID, body, reopener, submission
 
 MEMBER = MemberId(submission(FULL_SALE).arrival.event_id)
 PERSONAL = ["880012345678", "王芳", "R-0042", "拿铁", "4111111111111111", "4e0c", "SN-1"]
@@ -93,3 +93,12 @@ def test_unknown_fields_are_counted() -> None:
     counted: list[int] = []
     submission(FULL_SALE | {"colour": "red", "mood": 3}, count_unknown=counted.append)
     assert counted == [2]
+
+
+def test_what_was_taken_in_by_the_rules_of_its_day_is_read_again_by_them() -> None:
+    came = RETURN | {"original": RETURN["original"] | {"kind": "return"}}
+    event_id = submission(RETURN).arrival.event_id
+    standing = Standing(Fate.WAITING, Reason.RETURN_WAITS, bytes(32))
+    sealed = Seal(SEAL_KEY).seal(body(came), seal_context(event_id))
+    paper = reopener().reopen(Entry(event_id, standing, sealed=sealed))
+    assert Purchase.model_validate_json(paper.as_purchase(MEMBER, ClaimedBy.TILL, NOW)).event_id == str(event_id)

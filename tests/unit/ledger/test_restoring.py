@@ -170,6 +170,45 @@ def test_C11_what_comes_back_after_its_lots_end_expires_at_once() -> None:
     assert customer.books_are_in_order()
 
 
+@pytest.mark.parametrize("gives_back", ["returns", "cancels"])
+def test_C11_a_debt_for_points_spent_again_is_repaid_also_when_their_lot_has_ended(gives_back: str) -> None:
+    customer = with_points(100)
+    redemption = spend(customer, 100)
+    sale = customer.buys(line(10_000), tenders=paid({redemption: 10_000}, 10_000))
+    returned = customer.returns(sale, *whole(line(10_000)))
+    spend(customer, 100)
+    customer.voids(returned.cause.event_id)
+    assert customer.balance() == Balance(issued=100, spent=200, debt=100)
+    customer.now = local(2027, 5, 1)
+
+    if gives_back == "returns":
+        customer.returns(sale, *whole(line(10_000)))
+    else:
+        customer.cancels(redemption)
+
+    assert customer.balance() == Balance(issued=100, spent=100)
+    assert customer.books_are_in_order()
+
+
+def test_what_one_void_has_waived_no_later_void_takes() -> None:
+    customer = with_points(80, rules("within_balance"))
+    redemption = spend(customer, 80)
+    sale = customer.buys(*TWO_LINES, tenders=paid({redemption: 8000}, 10_000))
+    first = customer.returns(sale, back(1, 6000))
+    second = customer.returns(sale, back(2, 4000))
+    other = spend(customer, customer.balance().available)
+    customer.voids(first.cause.event_id)
+    customer.cancels(other)
+
+    customer.voids(second.cause.event_id)
+
+    (waiving, later) = of_type(PointsSpentAgain, customer.stream)
+    assert (waiving.spent, [each.points for each in waiving.waived]) == ((("points", 12),), [36])
+    assert (later.spent, later.waived) == ((("points", 32),), ())
+    assert (given_back(customer.stream, redemption), customer.balance().spent) == (36, 44)
+    assert customer.books_are_in_order()
+
+
 def test_C11_a_programme_may_let_what_comes_back_be_used_for_a_while() -> None:
     customer = with_points(100, rules(restored_for=Duration(days=30)))
     first, second = spend(customer, 40), spend(customer, 40)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 
 from services.ops.explanation import narration
 
@@ -54,6 +55,16 @@ def test_another_activity_is_told_with_its_source() -> None:
     award = {"rule": "review", "unit": "points", "points": 20, "uncapped": 20}
     told = said(source="app.acme", activity="review", reference="r-1", award=award)
     assert "    review of app.acme, reference r-1" in told
+
+
+@pytest.mark.parametrize("words", ["r[/1]", "[red]r-1"])
+def test_brackets_in_what_a_till_named_are_told_as_they_are(words: str) -> None:
+    award = {"rule": "review", "unit": "points", "points": 20, "uncapped": 20}
+    activity = said(source="app.acme", activity="review", reference=words, award=award)
+    redemption = said(order=words, reward="mug", as_money=None, award=award)
+    plain = [Text.from_markup(line).plain for line in (*activity, *redemption)]
+    assert f"    review of app.acme, reference {words}" in plain
+    assert f"    for mug, order {words}" in plain
 
 
 def said(*, award: dict[str, Any], **fact: Any) -> list[str]:

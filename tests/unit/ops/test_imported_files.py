@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.adapters.reading import BODY_BYTES_MAX
+from services.ingest.application.refusals import Unreadable
 from services.ops.importing.found import BEGINNING, ImportMisused
 from services.ops.importing.opening import Reading, open_source
 from services.ops.importing.values import Spelling
-from tests.support.checkouts import FULL_SALE, SALE
+from tests.support.checkouts import FULL_SALE, NOW, SALE, reader
 from tests.support.imports import FIRST, HEADER, OTHER, SECOND, documents_of, faults_of, found_in, table
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -83,6 +84,23 @@ def test_exact_types_of_parquet_stay_exact(tmp_path: Path) -> None:
         (1, "/lines/0/net", "decimal_amount"),
         (1, "/tenders/0/amount", "decimal_amount"),
     ]
+
+
+def test_a_list_of_attributes_is_not_taken_for_a_map(tmp_path: Path) -> None:
+    file = tmp_path / "sales.parquet"
+    pq.write_table(pa.Table.from_pylist([SALE | {"attributes": [{"key": "cashier", "value": "7"}]}]), file)
+    (found,) = found_in(file)
+    with pytest.raises(Unreadable) as refusal:
+        reader().checkout(found.body, NOW)
+    assert [fault.pointer for fault in refusal.value.faults] == ["/attributes"]
+
+
+def test_a_parquet_time_beyond_the_calendar_is_told(tmp_path: Path) -> None:
+    beyond = pa.array([253_402_300_800_000_000], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    sales = pa.Table.from_pylist([{"lines": [{"line": 1}]}]).append_column("occurred_at", beyond)
+    pq.write_table(sales, tmp_path / "sales.parquet")
+    with pytest.raises(ImportMisused, match="row group 0 of the Parquet file cannot be read: date value out of range"):
+        found_in(tmp_path / "sales.parquet")
 
 
 def test_flat_parquet_is_a_table_and_a_number_that_lost_its_zeros_is_refused(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """Tables of checkouts: what spreadsheets and tills do to them, and what is read."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.ops.importing.found import ImportMisused
+from services.ingest.application.refusals import Fault, Unreadable
+from services.ops.importing.assembling import ROWS_MAX, assemble
+from services.ops.importing.found import ImportMisused, Place, TableRow
 from services.ops.importing.values import Amounts, Spelling
+from tests.support.checkouts import NOW, reader
 from tests.support.imports import FIRST, HEADER, OTHER, SECOND, documents_of, faults_of, found_in, table
 
 SALE = {
@@ -43,6 +46,7 @@ def test_rows_that_stand_together_are_one_checkout_and_leading_zeros_stay(tmp_pa
         pytest.param(lambda text: text.replace(",", ";").encode(), id="semicolons"),
         pytest.param(lambda text: text.replace(",", "\t").encode(), id="tabs"),
         pytest.param(lambda text: text.replace("\n", "\n\n").encode(), id="empty lines"),
+        pytest.param(lambda text: f"{text},,,\n{',' * HEADER.count(',')}\n".encode(), id="rows of empty cells"),
         pytest.param(lambda text: text.replace(HEADER, HEADER.upper()).encode(), id="names in capitals"),
         pytest.param(lambda text: text.rstrip("\n").encode(), id="no line end at the end"),
     ],
@@ -98,6 +102,8 @@ def test_what_a_spreadsheet_damaged_is_refused_with_its_place(
         ("14.505", "CNY", "decimal", "too_many_decimals"),
         ("14.5", "JPY", "decimal", "too_many_decimals"),
         ("1,450.00", "CNY", "decimal", "not_an_amount"),
+        ("1.450", "EUR", "decimal-comma", "not_an_amount"),
+        ("1.450,00", "EUR", "decimal-comma", "not_an_amount"),
     ],
 )
 def test_decimal_amounts_are_converted_exactly_by_the_currency_on_wish(
@@ -116,12 +122,22 @@ def test_decimal_amounts_are_converted_exactly_by_the_currency_on_wish(
         ("2026-10-25T02:30:00", "Europe/Berlin", "2026-10-25T02:30:00+02:00"),
         ("2026-03-29T02:30:00", "Europe/Berlin", "no_such_time"),
         ("2026-03-11T09:30:00+09:00", "Asia/Shanghai", "2026-03-11T09:30:00+09:00"),
+        ("9999-12-31 23:59:59", "America/New_York", "9999-12-31T23:59:59-05:00"),
     ],
 )
 def test_times_without_an_offset_are_those_of_the_zone_given(tmp_path: Path, time: str, zone: str, read: str) -> None:
     file = table(tmp_path, OTHER.replace("2026-03-11T09:30:00+08:00", time))
     (found,) = found_in(file, spelling=Spelling(zone=ZoneInfo(zone)))
     assert (found.faults[0].code if found.faults else json.loads(found.body)["occurred_at"]) == read
+
+
+def test_a_time_that_stands_for_none_is_refused_by_the_contract_and_stops_nothing(tmp_path: Path) -> None:
+    file = table(tmp_path, OTHER.replace("2026-03-11T09:30:00+08:00", "0001-01-01 00:00:00"), FIRST, SECOND)
+    void, sale = found_in(file, spelling=Spelling(zone=ZoneInfo("Asia/Shanghai")))
+    with pytest.raises(Unreadable) as refusal:
+        reader().checkout(void.body, NOW)
+    assert [fault.pointer for fault in refusal.value.faults] == ["/occurred_at"]
+    assert json.loads(sale.body) == SALE
 
 
 def test_rows_of_one_checkout_that_stand_apart_or_disagree_are_refused(tmp_path: Path) -> None:
@@ -134,6 +150,20 @@ def test_a_row_that_cannot_be_read_takes_the_checkout_around_it_along_and_no_oth
     faults = faults_of(table(tmp_path, FIRST, "pos.acme,0457", SECOND, OTHER))
     assert faults == [(2, "", "row_unreadable"), (3, "", "cells_mismatch")]
     assert faults_of(table(tmp_path, FIRST, SECOND, "pos.acme,0457", OTHER)) == [(4, "", "cells_mismatch")]
+
+
+def test_a_checkout_before_endless_unreadable_rows_does_not_wait_for_their_end() -> None:
+    read = []
+
+    def rows() -> Iterator[TableRow]:
+        yield TableRow(2, Place(1, 2), {"store": "1"})
+        for row in range(3, 20_000):
+            read.append(row)
+            yield TableRow(row, Place(row, row), fault=Fault("", "wrong_encoding", "not utf-8"), raw=b"x")
+
+    found = assemble("checkouts", rows(), Spelling())
+    assert (next(found).row, len(read) <= ROWS_MAX) == (2, True)
+    assert [each.row for each in found] == list(range(3, 20_000))
 
 
 def test_a_quotation_mark_left_open_loses_no_row_silently(tmp_path: Path) -> None:
@@ -178,6 +208,13 @@ def test_a_header_that_does_not_fit_is_told_before_anything_is_read(
 ) -> None:
     with pytest.raises(ImportMisused, match=said):
         found_in(table(tmp_path, FIRST, header=header), mapping=mapping)
+
+
+def test_an_unfit_birthday_stays_as_it_was_written_whatever_column_follows(tmp_path: Path) -> None:
+    file = table(tmp_path, "0880,29.2.1992,lunar,yes", header="card,birthday,birthday_calendar,birthday_leap_month")
+    (found,) = found_in(file, "members")
+    assert [(fault.pointer, fault.code) for fault in found.faults] == [("/birthday", "not_a_birthday")]
+    assert json.loads(found.body)["birthday"] == "29.2.1992"
 
 
 def test_members_and_activities_have_columns_of_their_own(tmp_path: Path) -> None:
