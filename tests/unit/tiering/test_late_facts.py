@@ -96,7 +96,7 @@ def test_what_an_end_left_of_a_late_tier_has_the_evidence_of_that_end() -> None:
     platinum = Level("platinum", 9000, 9000)
     versions = [rules(window="calendar_month", levels=(SILVER, GOLD, platinum))]
     boundary = at(2026, 1, 1, 0)
-    _, changes = arrived([growth(boundary, 1000), growth(at(2025, 11, 1), 10_000)], versions, now=at(2028, 1, 1))
+    _, changes = arrived([growth(boundary, 1000), *[growth(at(2025, 11, 1), 5000)] * 2], versions, now=at(2028, 1, 1))
     *_, left = changes
     assert said([left]) == [("silver", "gold", at(2026, 1, 2, 0), False)]
     assert (left.reason, left.occurred_at, left.metric, left.threshold) == ("late_purchase", boundary, 0, 9000)
