@@ -60,7 +60,7 @@ ORDER BY e.member_id, e.member_seq
 """
 DROP_PUBLISHED = """
 DELETE FROM outbox o USING unnest($1::text[], $2::bigint[]) AS told (member_id, member_seq)
-WHERE o.topic = $3 AND o.key = told.member_id AND o.ref::bigint <= told.member_seq
+WHERE o.topic = $3 AND o.key = told.member_id AND substring(o.ref from '[0-9]+$')::bigint <= told.member_seq
 """
 DROP_WAITING = "DELETE FROM outbox WHERE topic = $1 AND key = ANY ($2::text[])"
 IN_THE_BOOKS = text("""

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.runtime.errors import NotReady, Transient
 from services.runtime.kafka.faults import broker_trouble_is_transient
 from services.runtime.kafka.records import to_record
+from services.runtime.kafka.resending import is_resent
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.ports import Record
 
@@ -60,7 +61,7 @@ async def begin_offsets(kafka: KafkaSettings, topic: str) -> dict[int, int]:
 
 
 async def last_records(kafka: KafkaSettings, topic: str) -> list[Record[bytes | None]]:
-    """The last committed record of every partition that has one."""
+    """The last committed record of every partition that has one, but for what was sent again."""
     async with _open_consumer(kafka) as consumer:
         ranges = await _range(consumer, await _partitions(consumer, kafka, topic))
         found = [await _last_record(consumer, kafka, tp, begin, end) for tp, (begin, end) in ranges.items()]
@@ -70,15 +71,18 @@ async def last_records(kafka: KafkaSettings, topic: str) -> list[Record[bytes | 
 async def _last_record(
     consumer: AIOKafkaConsumer, kafka: KafkaSettings, tp: TopicPartition, begin: int, end: int
 ) -> Record[bytes | None] | None:
-    # The tail may be all markers and aborted records: look further back until something committed shows.
+    # The tail may be all markers and aborted records, or facts of long ago that were sent again and that an old backup
+    # knows as well: look further back until something committed for the first time shows.
     reach = 16
     while True:
         start = max(begin, end - reach)
+        newest: Record[bytes | None] | None = None
         last: Record[bytes | None] | None = None
         async for records in _read_ranges(consumer, kafka, {tp: (start, end)}, 2_000):
             last = records[-1]
-        if last is not None or start <= begin:
-            return last
+            newest = next((record for record in reversed(records) if not is_resent(record)), newest)
+        if newest is not None or start <= begin:
+            return newest or last
         reach *= 16
 
 

@@ -7,7 +7,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from services.runtime.kafka.causes import describe
 from services.runtime.kafka.faults import broker_trouble_is_transient, is_broker_trouble
 from services.runtime.kafka.metrics import NoMetrics, RelayMetrics
 from services.runtime.kafka.producer import BATCH_BYTES_MAX, close_producer, send_in_batches
+from services.runtime.kafka.resending import marked, plain
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.ports import Clock, Message
 from services.runtime.postgres.faults import is_transient
@@ -122,15 +123,18 @@ class Relay:
         began = perf_counter()
         async with self._database.read() as connection:
             rows = await self._lowest_rows(connection)
-            messages = await self._source.resolve(connection, rows) if rows else []
+            messages = await self._resolved(connection, rows) if rows else []
         if not rows:
             return False
-        assert len(messages) == len(rows), "an outbox source answers one message per row"
         await self._send_in_transaction(producer, messages)
         await self._delete(rows)
         self._failures = 0
         self._metrics.published(messages=len(rows), seconds=perf_counter() - began)
         return True
+
+    async def _resolved(self, connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> list[Message]:
+        messages = await self._source.resolve(connection, [replace(row, ref=plain(row.ref)) for row in rows])
+        return [marked(message, row.ref) for message, row in zip(messages, rows, strict=True)]
 
     async def _lowest_rows(self, connection: AsyncConnection) -> list[StoredOutboxRow]:
         parameters = {"shards": self._options.shards, "shard": self._shard, "most": self._options.batch_rows_max}

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
+from services.ledger.adapters.publication import EntrySource
 from services.ledger.application.replay import StreamError
 from services.runtime.errors import HaltError
+from services.runtime.kafka.republish import republish
 from tests.support.ledger import LedgerService, ledger_service, make_topics, new_member, programme, purchase
 from tests.support.postgres import fresh_database
 from tests.support.rebuilding import Rebuilder
@@ -120,6 +122,33 @@ async def test_an_account_without_a_fact_is_named_and_keeps_the_books_closed(bac
         assert filled.comparison.difference == f"member {stranger} is only in the live books"
         with pytest.raises(HaltError):
             await old.ledger.running.check_guard()
+
+
+async def test_an_old_backup_is_known_behind_facts_that_were_sent_again(
+    kafka: str, clean_topics: str, database_server: str, database_url: str, tmp_path: Path
+) -> None:
+    place: dict[str, Any] = {"keys": tmp_path, "kafka": kafka, "topic_prefix": clean_topics}
+    quiet, busy = [new_member() for _ in range(8)], [new_member() for _ in range(8)]
+    async with ledger_service(database_url=database_url, **place) as ledger:
+        await make_topics(ledger)
+        await ledger.running.send(programme(), *map(purchase, quiet))
+        async with ledger.running.working():
+            await ledger.running.until_published("points", 8)
+            await ledger.until_outbox_is_empty()
+    async with fresh_database(database_server, make_url(database_url).database) as copy:
+        async with ledger_service(database_url=database_url, **place) as ledger, ledger.running.working():
+            await ledger.running.send(*map(purchase, busy))
+            await ledger.running.until_published("points", 16)
+            async with ledger.running.context.database.begin() as uow:
+                for member in quiet:
+                    await republish(uow, EntrySource(), "points", member)
+            await ledger.running.until_published("points", 24)
+            await ledger.running.check_guard()
+        async with Backup(place, copy).restored() as old:
+            with pytest.raises(HaltError, match="behind its topic"):
+                await old.ledger.running.check_guard()
+            filled = await old.fill()
+            assert (filled.added, filled.comparison.equal) == (8, True)
 
 
 async def positions(ledger: LedgerService) -> int:
