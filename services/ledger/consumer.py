@@ -136,6 +136,7 @@ class TierHandler(_Recording):
             effective_from=in_utc(change.effective_from),
             tier_seq=change.member_seq,
             retroactive=change.retroactive,
+            ends_period=change.reason == "period_end",
         )
 
 

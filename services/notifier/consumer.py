@@ -37,6 +37,7 @@ class TiersHandler:
             valid_until=fact.valid_until,
             retroactive=fact.retroactive,
             restores=fact.reason == "late_purchase",
+            ends_period=fact.reason == "period_end",
         )
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[TierChange]]) -> None:
@@ -70,5 +71,5 @@ class MembersHandler:
         )
 
     async def handle(self, uow: UnitOfWork, records: Sequence[Record[KnownMember]]) -> None:
-        newest = {record.value.member_id: record.value for record in records}
-        await keep_members(self.states(uow), self.agenda(uow), list(newest.values()))
+        # Every version, not the newest alone: since when a birthday is told must not depend on the size of a batch.
+        await keep_members(self.states(uow), self.agenda(uow), [record.value for record in records])

@@ -13,7 +13,7 @@ from sqlalchemy import Row, text
 
 from schemas.programme import ProgrammeDocument
 from schemas.purchases import ACTIVITY_V1, PURCHASE_V1, Activity, Purchase, PurchaseLine, PurchaseTender
-from schemas.tiers import TIER_CHANGED_V1, MetricWindow, TierChanged
+from schemas.tiers import TIER_CHANGED_V1, ChangeReason, MetricWindow, TierChanged
 from services.ledger.__main__ import SERVICE
 from services.ledger.adapters.verification import Offence, verify_books
 from services.runtime.kafka.status import PartitionStatus
@@ -90,14 +90,16 @@ def review(member_id: str, *, at: datetime = WEDNESDAY) -> Message:
     return _message("activities", member_id, activity.event_id, ACTIVITY_V1, activity.model_dump_json())
 
 
-def tier_change(member_id: str, tier: str, *, since: datetime, number: int = 1) -> Message:
+def tier_change(
+    member_id: str, tier: str, *, since: datetime, number: int = 1, reason: ChangeReason = "reached"
+) -> Message:
     change = TierChanged(
         member_id=member_id,
         member_seq=number,
         event_id=str(uuid.uuid4()),
         from_tier=None,
         to_tier=tier,
-        reason="reached",
+        reason=reason,
         occurred_at=since,
         effective_from=since,
         recorded_at=since,

@@ -108,7 +108,7 @@ def _paid_with_points(found: Numbered, requests: Sequence[Request]) -> list[tupl
 def _since(requests: Sequence[Request]) -> dict[MemberId, datetime]:
     since: dict[MemberId, datetime] = {}
     for member, command in requests:
-        if isinstance(command, ApplyTier):
+        if isinstance(command, ApplyTier) and not command.ends_period:
             since[member] = min(since.get(member, command.effective_from), command.effective_from)
     return since
 

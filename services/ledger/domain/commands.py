@@ -76,7 +76,11 @@ class RecordActivity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyTier:
-    """A change of standing, numbered per member without gaps; `tier` None = below the first level."""
+    """A change of standing, numbered per member without gaps; `tier` None = below the first level.
+
+    What was bought between the end of a period and its evaluation has earned by the old tier, and `ends_period`
+    leaves it so.
+    """
 
     event_id: EventId
     occurred_at: datetime
@@ -86,6 +90,7 @@ class ApplyTier:
     effective_from: datetime
     tier_seq: int
     retroactive: bool = False
+    ends_period: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

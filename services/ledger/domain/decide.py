@@ -154,7 +154,7 @@ def _apply_tier(
     cause = Cause(command.event_id, 0, in_utc(command.occurred_at), now, command.position)
     effective_from = in_utc(command.effective_from)
     applied = TierApplied(cause, (), command.tier, effective_from, command.tier_seq, command.retroactive)
-    if not past:
+    if command.ends_period or not past:
         return (*dragged, applied)
     return (*dragged, applied, *corrections(evolve(state, applied), applied, past, versions, len(dragged) + 1))
 

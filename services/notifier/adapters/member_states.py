@@ -19,7 +19,7 @@ class PostgresMemberStates:
         self._uow = uow
 
     async def keep(self, members: Sequence[KnownMember]) -> None:
-        # Sorted: two partitions never hold one member, but a rebuild beside them might.
+        # Sorted: two partitions never hold one member, but a rebuild beside them might. Versions keep their order.
         values = [
             {
                 "member_id": UUID(member.member_id),

@@ -52,11 +52,17 @@ class PostgresStore:
         await self._uow.connection.execute(_INSERT_STREAMS, members)
         rows = (await self._uow.connection.execute(_LOCK_STREAMS, members)).all()
         self._remember(rows)
-        return {_member(row): TierCursor(row.tier_seq, row.tier_hash, row.member_tier) for row in rows}
+        return {_member(row): TierCursor(row.tier_seq, row.tier_hash, row.member_tier, row.tier_since) for row in rows}
 
     async def save_cursors(self, cursors: dict[MemberId, TierCursor]) -> None:
         values = [
-            {"member_id": UUID(member), "seq": cursor.seq, "hash": cursor.hash, "tier": cursor.tier}
+            {
+                "member_id": UUID(member),
+                "seq": cursor.seq,
+                "hash": cursor.hash,
+                "tier": cursor.tier,
+                "since": cursor.since,
+            }
             for member, cursor in cursors.items()
         ]
         if values:
@@ -230,10 +236,13 @@ _INSERT_STREAMS = text(
     "INSERT INTO stream (member_id) SELECT unnest(CAST(:members AS uuid[])) ON CONFLICT (member_id) DO NOTHING"
 )
 _LOCK_STREAMS = text(
-    "SELECT member_id, message_seq, chain_head, tier_seq, tier_hash, tier AS member_tier FROM stream"
+    "SELECT member_id, message_seq, chain_head, tier_seq, tier_hash, tier AS member_tier, tier_since FROM stream"
     " WHERE member_id = ANY(CAST(:members AS uuid[])) ORDER BY member_id FOR UPDATE"
 )
-_SAVE_CURSOR = text("UPDATE stream SET tier_seq = :seq, tier_hash = :hash, tier = :tier WHERE member_id = :member_id")
+_SAVE_CURSOR = text(
+    "UPDATE stream SET tier_seq = :seq, tier_hash = :hash, tier = :tier, tier_since = :since"
+    " WHERE member_id = :member_id"
+)
 _SAVE_CHAIN = text("UPDATE stream SET message_seq = :seq, chain_head = :head WHERE member_id = :member_id")
 _KNOWN_MESSAGES = text(
     "SELECT message_id FROM message WHERE (member_id, message_id) IN"

@@ -102,7 +102,7 @@ class MemberStates(Protocol):
     """What is known of members, within one transaction."""
 
     async def keep(self, members: Sequence[KnownMember]) -> None:
-        """Ignores what is older than what is kept."""
+        """In this order; ignores what is older than what is kept."""
         ...
 
 

@@ -70,7 +70,7 @@ class Rules:
 @dataclass(frozen=True, slots=True)
 class TierChange:
     """A change of standing as tiering published it, with its place in the member's chain; `restores` a tier that the
-    end of a period had taken."""
+    end of a period had taken, or is that end (`ends_period`)."""
 
     member_id: MemberId
     member_seq: int
@@ -82,6 +82,7 @@ class TierChange:
     valid_until: datetime | None
     retroactive: bool
     restores: bool = False
+    ends_period: bool = False
 
     @property
     def occurrence(self) -> str:
@@ -141,7 +142,7 @@ def announced(news: Announcement, *, now: datetime) -> Iterator[Planned]:
     """One message for each channel of the campaign."""
     campaign = news.campaign
     gift = Gift(news.member_id, campaign.id, news.occurrence, news.occurred_at) if campaign.gives else None
-    for channel in campaign.channels:
+    for channel in dict.fromkeys(campaign.channels):
         message = Message(
             intent=Intent(news.member_id, campaign.id, news.occurrence, channel),
             template=campaign.template,

@@ -153,6 +153,7 @@ def _campaign(campaign: Campaign) -> domain.Campaign:
     return domain.Campaign(
         id=campaign.id,
         template=campaign.template,
+        tolerance=parse(campaign.tolerance),
         tier=campaign.on.tier,
         gift_unit=campaign.gift.unit if campaign.gift else None,
         gift_rule=f"{GIFT_RULE}{campaign.id}" if campaign.gift else None,

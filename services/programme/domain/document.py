@@ -71,6 +71,7 @@ class Reward:
 class Campaign:
     id: str
     template: str
+    tolerance: Duration
     tier: str | None = None
     gift_unit: str | None = None
     gift_rule: str | None = None

@@ -77,15 +77,20 @@ def announced(
     raised = tuple(_raised(state, told, versions))
     timeline = (*told, *(each.published for each in raised))
     news = [*_present_and_future(told, now)]
+    held = published_at(state.published, now)
     changes = []
     for each in (*lowered, *raised):
         change = each.published
         is_over = any(change.effective_from < later.effective_from <= now for later in timeline)
+        # What was held until this moment goes on: that it was lost and reached again meanwhile is no news.
+        known = news if held is None or change.effective_from > now else [*news, held]
         # A tier that is already promised, or promised by the change just before, is no news a second time.
-        is_known = each.reason == "reached" and any(not _is_higher(change.tier, it.tier, now, versions) for it in news)
+        is_known = each.reason == "reached" and any(not _is_higher(change.tier, it.tier, now, versions) for it in known)
         if not is_over:
             news.append(change)
-        changes.append(_fact(state.member_id, event_id, each, now, retroactive=is_over or is_known))
+        is_late = not lowered and each.reason == "reached" and (is_over or is_known)
+        told_as = replace(each, reason="late_purchase") if is_late else each
+        changes.append(_fact(state.member_id, event_id, told_as, now, retroactive=is_over or is_known))
     return evolve(state, changes), tuple(changes)
 
 
@@ -145,14 +150,13 @@ def _why(
 
 def _fact(member_id: str, event_id: str, change: Difference, now: datetime, *, retroactive: bool) -> TierChanged:
     published, evidence = change.published, change.evidence
-    is_late = retroactive and change.reason == "reached"
     return TierChanged(
         member_id=member_id,
         member_seq=published.member_seq,
         event_id=event_id,
         from_tier=change.before,
         to_tier=published.tier,
-        reason="late_purchase" if is_late else change.reason,
+        reason=change.reason,
         occurred_at=evidence.crossed_at,
         effective_from=published.effective_from,
         recorded_at=now,

@@ -86,6 +86,21 @@ async def test_who_registers_after_the_day_gets_nothing_for_it(notifier: Notifie
     assert (await notifier.ahead(), await notifier.steps(), await notifier.gifts()) == ([], [], [])
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "in one batch"])
+async def test_a_birthday_that_was_told_after_it_is_over_brings_nothing_however_it_is_read(
+    notifier: NotifierUnderTest, at_once: bool
+) -> None:
+    member = new_member()
+    await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)
+    told = NINE + timedelta(days=5)
+    silent = registered(member, THE_DAY_BEFORE, birthday=(0, 0))
+    records = [silent, registered(member, THE_DAY_BEFORE, version=2, recorded_at=told)]
+    for batch in [records] if at_once else [[each] for each in records]:
+        await notifier.take("members", *batch)
+    await notifier.jump_to(told)
+    assert (await notifier.steps(), await notifier.gifts()) == ([], [])
+
+
 async def test_once_a_year_whatever_is_read_again_and_wherever_the_birthday_moves(notifier: NotifierUnderTest) -> None:
     member = new_member()
     await notifier.begin(birthday_programme(), at=THE_DAY_BEFORE)

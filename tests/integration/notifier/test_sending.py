@@ -215,6 +215,22 @@ async def test_a_welcome_is_dropped_when_the_tier_is_lost_before_sending(
     assert await notifier.steps() == [("planned", None), ("suppressed", "occasion_over")]
 
 
+async def test_a_welcome_is_sent_although_the_tier_before_it_ended_meanwhile(
+    notifier: NotifierUnderTest, desk: ContactDesk
+) -> None:
+    member = new_member()
+    desk.contacts[member] = contact(member)
+    await notifier.know(programme())
+    bought = notifier.clock.now
+    tomorrow = tier_changed(member, bought, effective_from=bought + timedelta(hours=20))
+    ended = {"from_tier": "silver", "to_tier": None, "reason": "period_end", "valid_until": None}
+    await notifier.take("tiers", tier_record(tomorrow))
+    evaluated = tier_changed(member, bought + timedelta(hours=4), member_seq=2, effective_from=bought, **ended)
+    await notifier.take("tiers", tier_record(evaluated))
+    await notifier.sender.run_once()
+    assert await notifier.steps() == [("planned", None), ("submitting", None), ("sent", None)]
+
+
 async def test_tier_facts_wait_until_a_programme_is_known(notifier: NotifierUnderTest) -> None:
     with pytest.raises(NotReady):
         await notifier.take("tiers", tier_record(tier_changed(new_member(), notifier.clock.now)))

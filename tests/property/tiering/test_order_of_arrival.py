@@ -86,7 +86,9 @@ def test_every_change_goes_up_and_numbers_have_no_gaps(
     _, changes = arrived(numbered(drawn), versions, now=NOW)
     assert [change.member_seq for change in changes] == list(range(1, len(changes) + 1))
     assert all(order[change.from_tier] < order[change.to_tier] for change in changes)
-    assert all(change.metric >= change.threshold for change in changes)
+    # What an end has left of a higher tier has the evidence of that end: what was brought, and what was asked for.
+    reached = [change for change in changes if change.occurred_at != change.window.ends_at]
+    assert all(change.metric >= change.threshold for change in reached)
 
 
 @given(drawn=facts, versions=programmes)

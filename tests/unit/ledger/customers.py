@@ -1,6 +1,7 @@
 """A customer who buys, brings back and changes tier: the account and its whole stream, one command after another."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -105,8 +106,14 @@ class Customer:
         return [fact for fact in self.stream if isinstance(fact, SpendingFact)]
 
     def reaches(self, name: str | None, since: datetime) -> tuple[Fact, ...]:
-        command: ApplyTier = tier(name, since=since, seq=self.state.tier_seq + 1, clock=self.now)
-        return self.record(command)
+        return self.record(self._tier(name, since))
+
+    def falls_to(self, name: str | None, since: datetime) -> tuple[Fact, ...]:
+        """At the end of a period."""
+        return self.record(replace(self._tier(name, since), ends_period=True))
+
+    def _tier(self, name: str | None, since: datetime) -> ApplyTier:
+        return tier(name, since=since, seq=self.state.tier_seq + 1, clock=self.now)
 
     def waits(self, until: datetime) -> None:
         self.now = until

@@ -204,7 +204,7 @@ def test_C15_a_tier_that_ends_counts_before_its_boundary_and_not_from_it_on() ->
     assert customer.balance().available == 15
 
     # What was earned between the boundary and its evaluation stays.
-    assert len(customer.reaches("silver", since=boundary)) == 1
+    assert len(customer.falls_to("silver", since=boundary)) == 1
     assert customer.balance().available == 15
     customer.buys(line(1000), at=boundary, clock=boundary + timedelta(hours=7))
     assert customer.balance().available == 25
@@ -212,10 +212,23 @@ def test_C15_a_tier_that_ends_counts_before_its_boundary_and_not_from_it_on() ->
     assert customer.balance().available == 40
 
 
+def test_C15_the_end_of_a_tier_gives_nothing_to_who_reached_it_again_before_it_was_told() -> None:
+    for_silver = Rule("for-silver", PER_YUAN, When(tiers=frozenset({"silver"})))
+    customer, boundary = Customer(programme(BASE, for_silver)), WEDNESDAY - timedelta(days=4)
+    customer.reaches("gold", since=boundary - timedelta(days=9))
+    customer.buys(line(1000))
+    customer.now += timedelta(hours=2)
+
+    customer.falls_to("silver", since=boundary)
+    customer.reaches("gold", since=boundary + timedelta(days=1))
+
+    assert customer.balance() == Balance(issued=15, available=15)
+
+
 def test_C17_a_tier_that_is_restored_corrects_what_was_bought_since_the_boundary() -> None:
     customer, boundary = Customer(), WEDNESDAY
     customer.reaches("gold", since=boundary - timedelta(days=9))
-    customer.reaches("silver", since=boundary)
+    customer.falls_to("silver", since=boundary)
     customer.buys(line(1000), at=boundary + timedelta(hours=9))
 
     _, corrected = customer.reaches("gold", since=boundary)

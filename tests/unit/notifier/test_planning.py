@@ -106,7 +106,7 @@ def test_months_of_a_tolerance_clip_at_the_end_of_the_month() -> None:
 
 def test_tier_facts_are_taken_in_order() -> None:
     cursor = take(TierCursor(), CHANGE)
-    assert cursor == TierCursor(seq=1, hash=bytes(32), tier="gold")
+    assert cursor == TierCursor(seq=1, hash=bytes(32), tier="gold", since=CHANGE.effective_from)
 
 
 def test_a_tier_fact_that_was_taken_is_not_taken_again() -> None:
@@ -128,3 +128,31 @@ def test_a_change_in_the_past_only_leaves_the_tier_of_today() -> None:
     cursor = take(TierCursor(seq=0, hash=None, tier="silver"), replace(CHANGE, retroactive=True))
     assert cursor is not None
     assert cursor.tier == "silver"
+
+
+def test_a_tier_that_ended_before_the_one_to_come_leaves_that_one() -> None:
+    earlier = CHANGE.effective_from - timedelta(days=1)
+    promised = take(TierCursor(), CHANGE)
+    assert promised is not None
+    ended = replace(CHANGE, member_seq=2, to_tier=None, effective_from=earlier, ends_period=True)
+    cursor = take(promised, ended)
+    assert cursor is not None
+    assert (cursor.seq, cursor.tier) == (2, "gold")
+    lost = take(cursor, replace(CHANGE, member_seq=3, to_tier="silver"))
+    assert lost is not None
+    assert lost.tier == "silver"
+
+
+def test_a_rise_that_reaches_over_a_lower_tier_to_come_is_the_tier_from_then_on() -> None:
+    silver = take(TierCursor(), replace(CHANGE, from_tier=None, to_tier="silver"))
+    assert silver is not None
+    gold = take(silver, replace(CHANGE, member_seq=2, effective_from=CHANGE.effective_from - timedelta(hours=4)))
+    assert gold is not None
+    for_later = take(gold, replace(CHANGE, member_seq=3, retroactive=True))
+    assert for_later is not None
+    assert (gold.tier, for_later.tier, for_later.since) == ("gold", "gold", CHANGE.effective_from)
+
+
+def test_a_channel_that_is_named_twice_is_one_message() -> None:
+    rules = replace(RULES, campaigns=(replace(WELCOME, channels=("email", "email")),))
+    assert len(plan(CHANGE, rules, now=NOW)) == 1

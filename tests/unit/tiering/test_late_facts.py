@@ -2,7 +2,8 @@
 
 from services.tiering.domain.changes import MemberStanding
 from services.tiering.domain.facts import TierChanged
-from tests.support.tiering_worlds import arrived, at, growth, rules
+from services.tiering.domain.rules import Level
+from tests.support.tiering_worlds import GOLD, SILVER, arrived, at, growth, rules
 
 
 def said(changes: list[TierChanged]) -> list[tuple[str | None, str | None, object, bool]]:
@@ -89,3 +90,13 @@ def test_a_tier_that_goes_on_beyond_a_lower_one_that_was_promised_is_not_reached
     assert said([going_on]) == [("silver", "gold", at(2028, 1, 2, 0), False)]
     assert (going_on.reason, going_on.occurred_at) == ("late_purchase", at(2027, 1, 1, 0))
     assert (going_on.metric, going_on.threshold) == (5000, 5000)
+
+
+def test_what_an_end_left_of_a_late_tier_has_the_evidence_of_that_end() -> None:
+    platinum = Level("platinum", 9000, 9000)
+    versions = [rules(window="calendar_month", levels=(SILVER, GOLD, platinum))]
+    boundary = at(2026, 1, 1, 0)
+    _, changes = arrived([growth(boundary, 1000), *[growth(at(2025, 11, 1), 5000)] * 2], versions, now=at(2028, 1, 1))
+    *_, left = changes
+    assert said([left]) == [("silver", "gold", at(2026, 1, 2, 0), False)]
+    assert (left.reason, left.occurred_at, left.metric, left.threshold) == ("late_purchase", boundary, 0, 9000)

@@ -7,7 +7,7 @@ import pytest
 from services.tiering.domain.changes import MemberStanding
 from services.tiering.domain.facts import TierChanged
 from services.tiering.domain.period_ends import due_at, end_periods
-from services.tiering.domain.rules import Downgrade, Level, Rules, Validity
+from services.tiering.domain.rules import BenefitsStart, Downgrade, Level, Rules, Validity
 from tests.support.tiering_worlds import GOLD, SILVER, arrived, at, growth, rules
 
 BOUNDARY, NEXT_BOUNDARY = at(2028, 1, 1, 0), at(2029, 1, 1, 0)
@@ -137,6 +137,20 @@ def test_a_tier_lost_and_reached_again_before_the_evaluation_is_two_pieces_of_ne
     _, said, changes = ended(state)
     assert said == [("gold", "silver", BOUNDARY), ("silver", "gold", at(2028, 1, 2, 0))]
     assert [(change.reason, change.retroactive) for change in changes] == [("period_end", False), ("reached", False)]
+
+
+@pytest.mark.parametrize(
+    ("benefits_start", "now"),
+    [("immediately", EVALUATED), ("next_day", at(2028, 1, 9))],
+    ids=["at once", "by the time of the evaluation"],
+)
+def test_a_tier_lost_and_reached_again_in_the_past_leaves_the_present_as_it_was(
+    benefits_start: BenefitsStart, now: datetime
+) -> None:
+    versions = [rules(benefits_start=benefits_start)]
+    _, said, changes = ended(gold_of_2026((at(2028, 1, 1, 2), 5000), versions=versions), versions=versions, now=now)
+    assert [(before, after) for before, after, _ in said] == [("gold", "silver"), ("silver", "gold")]
+    assert [(change.reason, change.retroactive) for change in changes] == [("period_end", True), ("reached", True)]
 
 
 def test_C17_a_late_purchase_that_would_have_kept_the_tier_restores_it_from_the_boundary_on() -> None:

@@ -34,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     rewards.the_minimum_is_a_step,
     campaigns.campaigns_name_declared_tiers,
     campaigns.campaigns_have_templates,
+    campaigns.campaigns_have_time_to_send,
     campaigns.gifts_are_in_declared_units,
     campaigns.gifts_are_told_from_rules,
     campaigns.templates_speak_every_language,

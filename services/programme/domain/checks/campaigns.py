@@ -22,6 +22,13 @@ def campaigns_have_templates(programme: Programme) -> Iterator[Finding]:
         yield from undeclared_template(programme, ("campaigns", index, "template"), campaign.template)
 
 
+def campaigns_have_time_to_send(programme: Programme) -> Iterator[Finding]:
+    for index, campaign in enumerate(programme.campaigns):
+        if campaign.tolerance.is_nothing:
+            message = "every message would be missed, for it is history as soon as it is due"
+            yield error(("campaigns", index, "tolerance"), "tolerates_nothing", message, "say P2D, or leave it out")
+
+
 def gifts_are_in_declared_units(programme: Programme) -> Iterator[Finding]:
     for index, campaign in enumerate(programme.campaigns):
         if campaign.gift_unit is not None:
