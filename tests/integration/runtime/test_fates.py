@@ -72,8 +72,8 @@ async def test_a_whole_batch_that_the_handler_refuses_holds_nobody_up(world: Wor
     await world.publish([("bad", "refuse")] * 300 + [("bad", "count")])
     async with world.running(CountingHandler()):
         await until(lambda: has_counted(world, 1), "the good one is counted")
-    ((letters, epochs),) = await world.query("SELECT (SELECT count(*) FROM dead_letter), max(epoch) FROM checkpoint")
-    assert (letters, epochs) == (300, 1)
+    assert len(await world.query("SELECT 1 FROM dead_letter")) == 300
+    assert await world.query("SELECT 1 FROM checkpoint WHERE epoch > 1") == []
 
 
 async def test_one_keys_bad_records_are_set_aside_without_limit(world: World) -> None:
