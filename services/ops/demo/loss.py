@@ -1,5 +1,6 @@
 """The worst day: the ledger's books are gone. They come back from the topic, and nobody is paid twice."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -42,9 +43,11 @@ async def lose_and_rebuild(lost: Lost, first_answer: dict[str, Any], ask_again: 
     tell("\nThe schema of the ledger is dropped while it runs: entries, accounts, positions, all of it.")
     tell("Its process fails, starts again and halts, for its topic is ahead of its books")
     settings = ServiceSettings.load("ops", kafka=stack.kafka, database_url=stack.database_url)
+    began = time.monotonic()
     with bar("filling the books from topic points", quiet=lost.quiet, console=lost.console) as advance:
         filled = await lose_and_fill_ledger(lost.database, settings, advance)
-    tell(f"  {filled.added:,} facts came back from the topic; the service reads all its inputs again")
+    seconds = time.monotonic() - began
+    tell(f"  {filled.added:,} facts came back in {seconds:.1f} s; the service reads all its inputs again")
     await stack.services["ledger"].wait_until_ready()
     await wait_for_quiet(lost.database, settings.kafka_settings())
     facts = await _facts(lost.database)
