@@ -34,7 +34,7 @@ class Upcoming:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A member's tier at an instant; level None is the base tier.
+    """A member's tier at an instant; level None is the base tier, `next_level` is above it and not reached yet.
 
     With `evaluation_pending` the validity is over and the end of the period not judged yet: until then the tier stays.
     """
@@ -57,10 +57,13 @@ def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
     tier = current.tier if current is not None else None
     level = rules.level(tier)
     valid_until = state.holds_until(current) if current is not None else None
-    above = rules.levels[rules.rank(tier) + 1 :]
     window = rules.window_at(at) if rules.levels else None
     metric = state.ladder.metric(rules.unit, window, at) if window is not None else 0
-    next_level = above[0] if above else None
+    upcoming = _upcoming(state, rules, at)
+    above = rules.levels[rules.rank(tier) + 1 :]
+    # What is reached already, and only begins tomorrow, is not what is next.
+    is_next = (each for each in above if upcoming is None or each.reach > metric)
+    next_level = next(is_next, None)
     return Progress(
         level=level,
         since=_since(state.published, at),
@@ -71,7 +74,7 @@ def progress(state: MemberStanding, rules: Rules, at: datetime) -> Progress:
         next_level=next_level,
         to_reach=Missing(next_level.reach, metric, window) if next_level is not None and window is not None else None,
         to_keep=_to_keep(state, rules, level, valid_until, at),
-        upcoming=_upcoming(state, rules, at),
+        upcoming=upcoming,
     )
 
 

@@ -28,13 +28,13 @@ def test_an_upcoming_tier_is_shown_with_what_keeps_it() -> None:
         "tier": BASE,
         "metric": {"unit": "growth"},
         "upcoming": upcoming,
-        "next": {"tier": SILVER} | missing(1000, 1000),
+        "next": {"tier": GOLD} | missing(5000, 1000),
     }
     assert list(tier_lines(tier)) == [
         "tier base",
         "from 2026-06-10T16:00:00Z on silver, valid until 2027-12-31T16:00:00Z",
         "  to keep it: 1000 of 1000 growth missing, counted from 2026-12-31T16:00:00Z until 2027-12-31T16:00:00Z",
-        "  to reach silver: 0 of 1000 growth missing, counted from 2026-12-31T16:00:00Z until 2027-12-31T16:00:00Z",
+        "  to reach gold: 4000 of 5000 growth missing, counted from 2026-12-31T16:00:00Z until 2027-12-31T16:00:00Z",
     ]
 
 

@@ -32,8 +32,17 @@ def test_before_a_tier_begins_it_is_announced() -> None:
     assert now.upcoming.valid_until == at(2028, 1, 1, 0)
     assert now.upcoming.to_keep is not None
     assert (now.upcoming.to_keep.missing, now.upcoming.to_keep.window.starts_at) == (4000, at(2027, 1, 1, 0))
+
+
+def test_what_is_next_is_above_what_is_upcoming() -> None:
+    state, _ = arrived([growth(at(2026, 6, 10, 18), 1200)])
+    now = progress(state, rules(), at(2026, 6, 10, 20))
+    assert now.upcoming is not None
+    assert (now.level, now.upcoming.level, now.next_level) == (None, SILVER, GOLD)
     assert now.to_reach is not None
-    assert now.to_reach.missing == 0
+    assert now.to_reach.missing == 3800
+    state, _ = arrived([growth(at(2026, 6, 10, 18), 5000)])
+    assert progress(state, rules(), at(2026, 6, 10, 20)).next_level is None
 
 
 def test_keeping_counts_in_the_period_before_the_end_of_validity() -> None:
