@@ -22,7 +22,7 @@ from services.runtime.kafka.causes import describe
 from services.runtime.kafka.faults import broker_trouble_is_transient, is_broker_trouble
 from services.runtime.kafka.metrics import NoMetrics, RelayMetrics
 from services.runtime.kafka.producer import BATCH_BYTES_MAX, close_producer, send_in_batches
-from services.runtime.kafka.resending import marked, plain
+from services.runtime.kafka.resending import is_marked, marked, plain
 from services.runtime.kafka.settings import KafkaSettings
 from services.runtime.ports import Clock, Message
 from services.runtime.postgres.faults import is_transient
@@ -133,7 +133,9 @@ class Relay:
         return True
 
     async def _resolved(self, connection: AsyncConnection, rows: Sequence[StoredOutboxRow]) -> list[Message]:
-        messages = await self._source.resolve(connection, [replace(row, ref=plain(row.ref)) for row in rows])
+        # Every fact passes here on its first way out: a row is copied only where its pointer is marked.
+        plain_rows = [replace(row, ref=plain(row.ref)) if is_marked(row.ref) else row for row in rows]
+        messages = await self._source.resolve(connection, plain_rows)
         return [marked(message, row.ref) for message, row in zip(messages, rows, strict=True)]
 
     async def _lowest_rows(self, connection: AsyncConnection) -> list[StoredOutboxRow]:

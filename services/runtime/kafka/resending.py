@@ -13,13 +13,17 @@ def resent(ref: str) -> str:
     return _PREFIX + ref
 
 
+def is_marked(ref: str) -> bool:
+    return ref.startswith(_PREFIX)
+
+
 def plain(ref: str) -> str:
     """The pointer as the service wrote it."""
     return ref.removeprefix(_PREFIX)
 
 
 def marked(message: Message, ref: str) -> Message:
-    return replace(message, headers={**message.headers, HEADER: "true"}) if ref.startswith(_PREFIX) else message
+    return replace(message, headers={**message.headers, HEADER: "true"}) if is_marked(ref) else message
 
 
 def is_resent(record: Record[bytes | None]) -> bool:
