@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 
 from services.ingest.adapters.books import PostgresBooks
+from services.ingest.adapters.register import PostgresRegister
 from services.ingest.adapters.returns import PostgresReturns
 from services.ingest.application.admitting import Moment, admit
+from services.ingest.application.claiming import register
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 from tests.support.coming_back import Back, returned
-from tests.support.sales import Send, reopen, submission
+from tests.support.sales import Registered, Send, reopen, submission
 
 NOW = datetime(2026, 3, 12, tzinfo=UTC)
 END = NOW + timedelta(days=30)
@@ -27,6 +29,15 @@ def sends(*batch: Send | Back) -> Work:
     async def work(uow: UnitOfWork) -> None:
         sent = [submission(each) if isinstance(each, Send) else returned(each) for each in batch]
         await admit(PostgresBooks(uow), PostgresReturns(uow, reopen), sent, Moment(NOW, END))
+
+    return work
+
+
+def registers(*members: Registered) -> Work:
+    async def work(uow: UnitOfWork) -> None:
+        states = [member.state() for member in members]
+        tables = PostgresBooks(uow), PostgresRegister(uow, reopen), PostgresReturns(uow, reopen)
+        await register(*tables, states, NOW)
 
     return work
 

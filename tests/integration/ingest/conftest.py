@@ -25,6 +25,14 @@ async def ingest(bare_ingest: IngestService) -> IngestService:
 
 
 @pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The door's tables, as its role."""
+    database = Database(create_engine(database_url, role="loyalty_ingest", schema="ingest"))
+    yield database
+    await database.dispose()
+
+
+@pytest.fixture
 async def onlooker(database_url: str) -> AsyncIterator[Database]:
     """Sees what other sessions wait for, as the service's role may not."""
     onlooker = Database(create_engine(database_url, role=None, schema="ingest", pool_size=1))

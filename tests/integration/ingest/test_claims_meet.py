@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,7 +15,6 @@ from services.ingest.application.claiming import register
 from services.ingest.application.ending import give_up, lapse
 from services.ingest.application.receipts import claim, take_hold
 from services.ingest.domain.claim import AlreadyClaimed, Lapsed
-from services.runtime.postgres.engine import create_engine
 from services.runtime.postgres.unit_of_work import Database, UnitOfWork
 from tests.support.coming_back import Back
 from tests.support.meetings import END, NOW, Work, one_behind_the_other, purchases, sends
@@ -28,12 +26,11 @@ ANONYMOUS, WITH_CARD = Send(0, 0, None), Send(0, 0, CARDS[0])
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(create_engine(database_url, role="loyalty_ingest", schema="ingest"))
+async def database(database: Database) -> Database:
+    """With two members who have registered."""
     await database.run(registers(LI, CARDS[1]))
     await database.run(registers(WANG, CARDS[2]))
-    yield database
-    await database.dispose()
+    return database
 
 
 def registers(member: object, *cards: bytes, version: int = 1) -> Work:

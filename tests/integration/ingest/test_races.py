@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
@@ -10,28 +9,12 @@ from sqlalchemy import text
 from services.ingest.adapters.books import PostgresBooks
 from services.ingest.adapters.register import PostgresRegister
 from services.ingest.adapters.returns import PostgresReturns
-from services.ingest.application.claiming import register, rematch
-from services.runtime.postgres.engine import create_engine
-from services.runtime.postgres.unit_of_work import Database, UnitOfWork
-from tests.support.meetings import NOW, Work, one_behind_the_other, purchases, sends
+from services.ingest.application.claiming import rematch
+from services.runtime.postgres.unit_of_work import Database
+from tests.support.meetings import NOW, Work, one_behind_the_other, purchases, registers, sends
 from tests.support.sales import CARDS, OWNERS, Registered, Send, event_id, expected_purchases, reopen
 
 LI = OWNERS[CARDS[0]]
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(create_engine(database_url, role="loyalty_ingest", schema="ingest"))
-    yield database
-    await database.dispose()
-
-
-def registers(*members: Registered) -> Work:
-    async def work(uow: UnitOfWork) -> None:
-        states = [member.state() for member in members]
-        await register(PostgresBooks(uow), PostgresRegister(uow, reopen), PostgresReturns(uow, reopen), states, NOW)
-
-    return work
 
 
 SALE = Send(0, 0, CARDS[0])

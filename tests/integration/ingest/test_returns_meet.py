@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,34 +12,17 @@ from services.ingest.adapters.overdue import PostgresOverdue
 from services.ingest.adapters.register import PostgresRegister
 from services.ingest.adapters.returns import PostgresReturns
 from services.ingest.application.admitting import Moment, admit
-from services.ingest.application.claiming import register, rematch
+from services.ingest.application.claiming import rematch
 from services.ingest.application.ending import give_up
 from services.ingest.domain.identity import EventId
-from services.runtime.postgres.engine import create_engine
-from services.runtime.postgres.unit_of_work import Database, UnitOfWork
+from services.runtime.postgres.unit_of_work import Database
 from tests.support.coming_back import Back, returned
-from tests.support.meetings import END, NOW, Work, one_behind_the_other, purchases, sends
+from tests.support.meetings import END, NOW, Work, one_behind_the_other, purchases, registers, sends
 from tests.support.sales import CARDS, OWNERS, Registered, Send, event_id, reopen, submission
 
 LI, WANG = OWNERS[CARDS[0]], OWNERS[CARDS[2]]
 SALE, RETURN, VOID = Send(0, 0, CARDS[0]), Back(0, 0), Back(0, 0, is_void=True)
 REGISTRATION = Registered(LI, 1, frozenset([CARDS[0]]))
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(create_engine(database_url, role="loyalty_ingest", schema="ingest"))
-    yield database
-    await database.dispose()
-
-
-def registers(*members: Registered) -> Work:
-    async def work(uow: UnitOfWork) -> None:
-        states = [member.state() for member in members]
-        tables = PostgresBooks(uow), PostgresRegister(uow, reopen), PostgresReturns(uow, reopen)
-        await register(*tables, states, NOW)
-
-    return work
 
 
 async def rematched(database: Database) -> int:

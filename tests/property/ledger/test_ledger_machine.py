@@ -49,8 +49,17 @@ class LedgerMachine(MemberLife):
 
     @rule(redemption=redemptions)
     def cancel(self, redemption: EventId) -> None:
+        command = self.cancellation(redemption)
+        if not self.reference.redemptions[redemption]:
+            with pytest.raises(RedemptionAlreadyCancelled):
+                self.record(command)
+            return
+        self.reference.cancel(redemption)
+        self.record(command)
+
+    def cancellation(self, redemption: EventId) -> CancelRedemption:
         self.number += 1
-        command = CancelRedemption(
+        return CancelRedemption(
             event_id=event_id_of("cancel", str(self.number)),
             occurred_at=self.now,
             clock=self.now,
@@ -58,12 +67,6 @@ class LedgerMachine(MemberLife):
             redemption_id=redemption,
             spending=tuple(fact for fact in self.stream if isinstance(fact, SpendingFact)),
         )
-        if not self.reference.redemptions[redemption]:
-            with pytest.raises(RedemptionAlreadyCancelled):
-                self.record(command)
-            return
-        self.reference.cancel(redemption)
-        self.record(command)
 
     def redemption(self, wish: Wish) -> RedeemPoints:
         self.number += 1

@@ -10,7 +10,6 @@ from hypothesis.stateful import Bundle, consumes, initialize, invariant, multipl
 from services.ledger.domain.balances import view
 from services.ledger.domain.commands import (
     ApplyTier,
-    CancelRedemption,
     Command,
     ForPoints,
     RecordPurchase,
@@ -20,7 +19,6 @@ from services.ledger.domain.commands import (
 from services.ledger.domain.decide import decide
 from services.ledger.domain.evidence import ReturnedLine
 from services.ledger.domain.evolve import fold
-from services.ledger.domain.facts import CommandKey, SpendingFact
 from services.ledger.domain.ids import EventId, event_id_of
 from services.ledger.domain.refusals import InsufficientPoints, RedemptionAlreadyCancelled, RewardNotAvailable
 from services.ledger.domain.sale import sales_in
@@ -86,15 +84,7 @@ class WholeLifeMachine(LedgerMachine):
 
     @rule(redemption=LedgerMachine.redemptions)
     def cancel(self, redemption: EventId) -> None:
-        self.number += 1
-        command = CancelRedemption(
-            event_id=event_id_of("cancel", str(self.number)),
-            occurred_at=self.now,
-            clock=self.now,
-            command=CommandKey("till", str(self.number), "c" * 64),
-            redemption_id=redemption,
-            spending=tuple(fact for fact in self.stream if isinstance(fact, SpendingFact)),
-        )
+        command = self.cancellation(redemption)
         if self.payments.cancel(redemption):
             self.record(command)
             return
